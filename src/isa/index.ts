@@ -1,0 +1,1 @@
+export type { Insn } from "./insn.ts";

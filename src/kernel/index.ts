@@ -1,0 +1,7 @@
+export { bpfCommands } from "./attr.ts";
+export type { AttrFieldKind, BpfAttr, BpfCommand, BpfCommandRow, BpfResult } from "./attr.ts";
+export type { Fd } from "./fd.ts";
+export type { HostFiles } from "./host-files.ts";
+export type { ClockId, CommonAttr, Kernel, KernelRelease, MappedRegion, Watch } from "./kernel.ts";
+export type { PerfEventAttr, PerfTarget } from "./perf-event.ts";
+export { SyscallError } from "./syscall-error.ts";

@@ -1,0 +1,64 @@
+import type { BpfAttr, BpfCommand, BpfResult } from "./attr.ts";
+import type { Fd } from "./fd.ts";
+import type { HostFiles } from "./host-files.ts";
+import type { PerfEventAttr, PerfTarget } from "./perf-event.ts";
+
+/**
+ * The port: everything bpfkit asks of a kernel, one method a thing the kernel does. It is handed down as
+ * a parameter, never kept in a module. Failing calls throw {@link SyscallError}.
+ */
+export interface Kernel extends Disposable {
+  /** For people: `linux 6.12.107-amd64`, `embedded`. */
+  readonly name: string;
+  readonly release: KernelRelease;
+  readonly files: HostFiles;
+
+  /** bpf(2). A failed PROG_LOAD or BTF_LOAD with a log buffer carries the log in the error. */
+  bpf<C extends BpfCommand>(command: C, attr: BpfAttr[C], common?: CommonAttr): BpfResult[C];
+  perfEventOpen(attr: PerfEventAttr, target: PerfTarget): Fd;
+  /** `argument`: a plain number, or a buffer or text that the request points to. */
+  ioctl(fd: Fd, request: number, argument?: number | bigint | string | Uint8Array): number;
+  mmap(fd: Fd, length: number, protection: "read" | "readWrite", offset?: number): MappedRegion;
+  /** Reads at most `buffer.length` bytes; 0 is the end of the file. */
+  read(fd: Fd, buffer: Uint8Array): number;
+  close(fd: Fd): void;
+
+  /**
+   * Calls `ready` from the event loop as long as `fd` is readable (level-triggered), without a timer and
+   * without a thread. Keeps the process alive until disposed, unless `unref`.
+   */
+  watch(fd: Fd, ready: () => void): Watch;
+
+  /** Nanoseconds of a clock. */
+  clock(id: ClockId): bigint;
+  /** Lifts RLIMIT_MEMLOCK, which kernels before 5.11 charge BPF memory to. */
+  raiseMemlockLimit(): void;
+}
+
+/** struct bpf_common_attr: a log for any command (Linux 7.x); ignored by kernels that lack it. */
+export interface CommonAttr {
+  readonly log: Uint8Array;
+  readonly logLevel: number;
+}
+
+export interface KernelRelease {
+  /** As uname prints it. */
+  readonly text: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly patch: number;
+  /** `x64`, `arm64`: process.arch's names. */
+  readonly arch: string;
+}
+
+/** Memory shared with the kernel. Nothing may touch `buffer` after disposal: the pages are gone. */
+export interface MappedRegion extends Disposable {
+  readonly buffer: ArrayBuffer;
+}
+
+export interface Watch extends Disposable {
+  ref(): void;
+  unref(): void;
+}
+
+export type ClockId = "realtime" | "monotonic" | "boottime" | "tai";

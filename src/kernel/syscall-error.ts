@@ -1,0 +1,30 @@
+import { BpfkitError } from "../errors.ts";
+import { errnoMessage, errnoName } from "../uapi/index.ts";
+
+/** A system call that failed. */
+export class SyscallError extends BpfkitError {
+  override readonly name: string = "SyscallError";
+  /** As `bpf(PROG_LOAD)`, `perf_event_open`. */
+  readonly call: string;
+  readonly errno: number;
+  /** `EPERM`. */
+  readonly errnoName: string;
+  /** What the kernel wrote into the call's log buffer, if there was one. */
+  readonly log: string;
+
+  constructor(
+    call: string,
+    errno: number,
+    details: { readonly log?: string; readonly hints?: readonly string[] } = {},
+  ) {
+    const name = errnoName(errno);
+    super(`${call} failed: ${errnoMessage(errno)} (${name})`, {
+      code: `kernel/${name.toLowerCase()}`,
+      hints: details.hints ?? [],
+    });
+    this.call = call;
+    this.errno = errno;
+    this.errnoName = name;
+    this.log = details.log ?? "";
+  }
+}

@@ -9,8 +9,8 @@ export interface TracePlan {
   readonly source: { readonly name: string; readonly text: string };
   readonly probes: readonly PlanProbe[];
   readonly maps: readonly PlanMap[];
-  /** What records of the ring mean: the record's first u64 is an index into this list. */
-  readonly actions: readonly PlanAction[];
+  /** What records of the ring mean: a record's first u32 is an index into this list. */
+  readonly records: readonly PlanRecord[];
   readonly config: PlanConfig;
 }
 
@@ -117,53 +117,87 @@ export interface PlanMap {
   readonly name: string;
   /** MapSpec.name. */
   readonly map: string;
-  /** Absent for a scalar map. Several keys make a tuple. */
+  /** Absent for a scalar map, which is an array: one element with key 0, or one for each bucket. Several keys make a tuple. */
   readonly key?: ValueType;
   readonly value: MapValue;
   /** The kernel keeps one value a CPU; the reader folds them. */
   readonly perCpu: boolean;
+  /**
+   * Scalar maps only: byte offset in the value of a u64 that is 0 until the script assigned it (and after
+   * `delete`, `clear`). Where absent a value of zero bytes on all CPUs means: never assigned.
+   */
+  readonly setOffset?: number;
 }
 
 export type MapValue =
   | { readonly kind: "value"; readonly type: ValueType }
-  /** u64/s64. */
+  /** u64/s64; the CPUs' values add up. */
   | { readonly kind: "count" | "sum"; readonly signed: boolean }
-  /** { value u64/s64, set u64 }. */
+  /**
+   * One u64 that only grows from 0, so that 0 is "never set" and CPUs fold by the unsigned maximum.
+   * From the value: `min` flips all bits, `signed` flips the top bit; both are undone in the same way.
+   */
   | { readonly kind: "min" | "max"; readonly signed: boolean }
   /** { sum, count } u64 each. */
   | { readonly kind: "avg" | "stats"; readonly signed: boolean }
-  /** u64 buckets; 2^bits sub-buckets a power of two. */
-  | { readonly kind: "hist"; readonly bits: number; readonly buckets: number }
+  /**
+   * One u64 counter a bucket. The bucket is the array's index (scalar maps), or a u32 in the key at
+   * `bucketOffset`, after the user's key bytes.
+   * `hist`: bucket 0 holds negative values, 1 + v holds v below 2^bits, above that 1 + (e << bits) + m, where
+   * e is the position of v's top bit - bits + 1, and m the `bits` bits below the top bit.
+   * `lhist`: 0 is below min, then steps, the last is max and above.
+   */
+  | {
+      readonly kind: "hist";
+      readonly bits: number;
+      readonly buckets: number;
+      readonly bucketOffset?: number;
+    }
   | {
       readonly kind: "lhist";
       readonly min: number;
       readonly max: number;
       readonly step: number;
       readonly buckets: number;
+      readonly bucketOffset?: number;
     };
 
 /**
- * What one ring record asks the session to do. Its payload follows the leading u64; `args` gives each
- * argument's offset from the record's start. A record may be longer than its last argument.
+ * A record asks the session for one or more actions, in order: statements that follow each other share one
+ * record. When a record cannot be sent, the lost counter grows by `actions.length`.
  */
+export interface PlanRecord {
+  /** Bytes at least; longer when the last action is `join`. */
+  readonly size: number;
+  readonly actions: readonly PlanAction[];
+}
+
+/** Where an argument's bytes are in the record (offset from its start), or what the compiler knows it to be. */
+export type PlanArgument = PlanField | PlanConstant;
+
+export interface PlanConstant {
+  /** The text of a string, decimal digits of an integer. */
+  readonly constant: string;
+  readonly type: ValueType;
+}
+
 export type PlanAction =
   | {
       readonly kind: "printf" | "system" | "cat";
       readonly format: string;
-      readonly args: readonly PlanField[];
-      readonly size: number;
+      readonly args: readonly PlanArgument[];
     }
   | { readonly kind: "time"; readonly format: string }
-  /** u32 count, u32 bytes, then `count` NUL-terminated strings packed one after another. */
-  | { readonly kind: "join"; readonly separator: string }
+  /** At `offset` a u32 with the number of bytes that follow: NUL-terminated strings one after another. */
+  | { readonly kind: "join"; readonly separator: string; readonly offset: number }
   /** print(value). */
-  | { readonly kind: "printValue"; readonly value: PlanField; readonly size: number }
+  | { readonly kind: "printValue"; readonly value: PlanArgument }
+  /** `top`, `divisor`: 0 when not given. */
   | { readonly kind: "printMap"; readonly map: string; readonly top: number; readonly divisor: number }
-  /** print(@map[key]): the key's bytes. */
-  | { readonly kind: "printElement"; readonly map: string; readonly key: PlanField; readonly size: number }
+  /** print(@map[key]) of an aggregation: the session looks it up. */
+  | { readonly kind: "printElement"; readonly map: string; readonly key: PlanArgument }
   | { readonly kind: "clear" | "zero"; readonly map: string }
-  /** s64 code at offset 8. */
-  | { readonly kind: "exit" }
+  | { readonly kind: "exit"; readonly code: PlanArgument }
   | {
       readonly kind: "error";
       readonly message: string;
@@ -171,13 +205,28 @@ export type PlanAction =
     };
 
 export interface PlanConfig {
-  /** MapSpec names of the transport: the ring (or perf buffer) and the per-CPU u64 of lost records. */
-  readonly ring: string;
-  readonly lost: string;
+  /** The transport: MapSpec name of the ring buffer or perf event array. */
+  readonly ring: { readonly kind: "ringbuf" | "perf"; readonly map: string };
+  readonly globals: PlanGlobals;
   readonly maxMapKeys: number;
   readonly maxStringLength: number;
   readonly printMapsOnExit: boolean;
   readonly unsafe: boolean;
-  /** Slot of the u64 in the data map that is compared with the traced pid (`-p`, `-c`); 0: all. */
-  readonly globals?: { readonly map: string; readonly pidOffset: number; readonly startOffset: number };
+}
+
+/** Byte offsets of u64s in the single value of an array map that programs and session share. */
+export interface PlanGlobals {
+  /** MapSpec name. */
+  readonly map: string;
+  readonly size: number;
+  /** Actions whose record could not be sent, counted by the programs. */
+  readonly lost: number;
+  /** Written by the session before programs run, where the script needs them: */
+  /** Traced process (`-p`, `-c`), 0: all. */
+  readonly pid?: number;
+  /** CLOCK_BOOTTIME nanoseconds at the start, for `elapsed`. */
+  readonly start?: number;
+  /** Child's process id, 0: none. */
+  readonly childPid?: number;
+  readonly cpuCount?: number;
 }

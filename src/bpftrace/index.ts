@@ -1,0 +1,22 @@
+/**
+ * The tracing language, from text to a checked, typed program.
+ *
+ * `parse` yields the syntax tree (ast.ts) and `check` the {@link CheckedProgram} (typed.ts): a tree of its own in
+ * which every expression node has its resolved `type` as a field. `lower` reads only that.
+ */
+export { type BuiltinName, type BuiltinRow, builtinRows } from "./builtins.ts";
+export { type FunctionName, type FunctionRow, functionRows } from "./functions.ts";
+export { type MapFunctionRow, mapFunctionRows } from "./map-functions.ts";
+export {
+  type PerfEventRow,
+  type ProbeKind,
+  type ProbeRow,
+  hardwareEvents,
+  probeRows,
+  softwareEvents,
+} from "./probes.ts";
+export { fieldOf, fieldsOf } from "./records.ts";
+export type * from "./ast.ts";
+export type * from "./typed.ts";
+export * from "./types.ts";
+export type * from "./world.ts";

@@ -30,7 +30,7 @@ export type PreludeItem =
   | { readonly kind: "c"; readonly text: string; readonly span: Span };
 
 export interface Import {
-  readonly kind: "import";
+  readonly kind: "importStatement";
   readonly path: string;
   readonly span: Span;
 }

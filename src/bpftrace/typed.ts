@@ -1,5 +1,5 @@
 import type { Diagnostic, SourceText, Span } from "../diagnostic.ts";
-import type { AttachTarget } from "../object/plan.ts";
+import type { AttachTarget } from "../object/index.ts";
 import type { BuiltinName } from "./builtins.ts";
 import type { FunctionName } from "./functions.ts";
 import type { ProbeKind } from "./probes.ts";

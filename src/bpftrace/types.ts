@@ -1,5 +1,4 @@
 import type { BtfView } from "./world.ts";
-import type { ScriptEnum, ScriptRecord } from "./c-types.ts";
 
 /** Which memory a pointer reads: helper calls differ, and `context` is read with plain loads. */
 export type AddressSpace = "kernel" | "user" | "context" | "unknown";
@@ -105,6 +104,23 @@ export type RecordOrigin =
     }
   /** `args` of fentry, fexit and raw tracepoints: field i is the context's u64 slot `index`. */
   | { readonly kind: "parameters"; readonly fields: readonly RecordField[] };
+
+/** A struct or union that the script defines, with its computed layout. */
+export interface ScriptRecord {
+  readonly kind: "script";
+  readonly name: string;
+  readonly union: boolean;
+  /** Bytes. */
+  readonly size: number;
+  readonly align: number;
+  readonly fields: readonly RecordField[];
+}
+
+export interface ScriptEnum {
+  readonly kind: "script";
+  readonly name: string;
+  readonly values: readonly { readonly name: string; readonly value: bigint }[];
+}
 
 /** One member as a script can name it; members of anonymous records are reached through `path`. */
 export interface RecordField {

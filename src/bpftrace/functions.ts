@@ -135,13 +135,15 @@ export const functionRows: readonly FunctionRow[] = [
   row("exit", "[code]", [0, 1], "async", "Ends the script"),
   row("fail", "format, ...", [1, most], "compile", "Refuses to compile where it can be reached"),
   row(
-    "assert(condition, message)",
+    "assert",
+    "condition, message",
     [2, 2],
     "async",
     "Ends the script with an error when the condition is false",
   ),
   row(
-    "static_assert(condition, message)",
+    "static_assert",
+    "condition, message",
     [2, 2],
     "compile",
     "Refuses to compile when the condition is false",

@@ -1,1 +1,49 @@
 export type { Insn } from "./insn.ts";
+export {
+  ALU,
+  ATOMIC,
+  CALL,
+  CLASS,
+  JUMP,
+  LDIMM64,
+  MODE,
+  PSEUDO,
+  SIZE,
+  SOURCE,
+  classOf,
+  sizeOf,
+} from "./encoding.ts";
+export type { AluName, AtomicName, ClassName, ConditionName, JumpName, Size } from "./encoding.ts";
+export { decode, encode } from "./codec.ts";
+export { OPCODES, opcodeOf } from "./opcode-table.ts";
+export type { Opcode, OpcodeForm } from "./opcode-table.ts";
+export {
+  alu,
+  aluImmediate,
+  atomic,
+  branch,
+  branchImmediate,
+  call,
+  callKernel,
+  callLocal,
+  exit,
+  jump,
+  jumpFar,
+  load,
+  loadFunction,
+  loadImmediate64,
+  loadKernelVariable,
+  loadMap,
+  loadMapValue,
+  loadPacket,
+  loadSigned,
+  mayGoto,
+  move,
+  moveImmediate,
+  moveSigned,
+  negate,
+  store,
+  storeImmediate,
+  swap,
+} from "./builders.ts";
+export type { AluOperation, Bits } from "./builders.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OPCODES, decode, encode, exit, loadImmediate64, moveImmediate, opcodeOf } from "./index.ts";
 import type { Insn } from "./index.ts";
@@ -13,7 +13,11 @@ const anyInsn: fc.Arbitrary<Insn> = fc.record({
 
 describe("codec", () => {
   test("decode undoes encode", () => {
-    fc.assert(fc.property(fc.array(anyInsn), (insns) => expect(decode(encode(insns))).toEqual(insns)));
+    fc.assert(
+      fc.property(fc.array(anyInsn), (insns) => {
+        expect(decode(encode(insns))).toEqual(insns);
+      }),
+    );
   });
 
   test("encode undoes decode, for any bytes of the right size", () => {

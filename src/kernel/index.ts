@@ -1,7 +1,10 @@
 export { bpfCommands } from "./attr.ts";
 export type { AttrFieldKind, BpfAttr, BpfCommand, BpfCommandRow, BpfResult } from "./attr.ts";
+export { asFd } from "./fd.ts";
 export type { Fd } from "./fd.ts";
 export type { HostFiles } from "./host-files.ts";
 export type { ClockId, CommonAttr, Kernel, KernelRelease, MappedRegion, Watch } from "./kernel.ts";
 export type { PerfEventAttr, PerfTarget } from "./perf-event.ts";
 export { SyscallError } from "./syscall-error.ts";
+export { neededCapabilities, permissionHints } from "./permission.ts";
+export type { Credentials } from "./permission.ts";

@@ -1,0 +1,2 @@
+export { openLinuxKernel } from "./linux-kernel.ts";
+export type { LinuxKernelOptions } from "./linux-kernel.ts";

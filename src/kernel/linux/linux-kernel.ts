@@ -1,0 +1,261 @@
+import { closeSync } from "node:fs";
+import { release as osRelease } from "node:os";
+import { BpfkitError } from "../../errors.ts";
+import { BPF_CMD, BPF_COMMON_ATTRS, ERRNO, PERF_FLAG } from "../../uapi/index.ts";
+import { asFd, bpfCommands, permissionHints, SyscallError } from "../index.ts";
+import type {
+  BpfAttr,
+  BpfCommand,
+  BpfCommandRow,
+  BpfResult,
+  ClockId,
+  CommonAttr,
+  Fd,
+  HostFiles,
+  Kernel,
+  KernelRelease,
+  MappedRegion,
+  PerfEventAttr,
+  PerfTarget,
+  Watch,
+} from "../index.ts";
+import { AttrMarshaller } from "./attr-marshal.ts";
+import { readCredentials } from "./credentials.ts";
+import { LinuxFiles } from "./linux-files.ts";
+import { loadNative } from "./native.ts";
+import type { Native, SyscallArgument } from "./native.ts";
+import { encodePerfEventAttr } from "./perf-event-attr.ts";
+import { SYSCALLS } from "./syscalls.ts";
+import type { SyscallNumbers } from "./syscalls.ts";
+import { openTracefs } from "./tracefs.ts";
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const RLIMIT_MEMLOCK = 8;
+const CLOCKS: Readonly<Record<ClockId, number>> = { realtime: 0, monotonic: 1, boottime: 7, tai: 11 };
+/** struct bpf_common_attr. */
+const COMMON_ATTR_SIZE = 24;
+
+export interface LinuxKernelOptions {
+  /** A file with the kernel's BTF, raw or in an ELF's .BTF section, in place of the kernel's own. */
+  readonly btf?: string;
+}
+
+/**
+ * The running Linux kernel.
+ * @throws BpfkitError if this is not Linux, or the FFI cannot be loaded
+ */
+export function openLinuxKernel(options: LinuxKernelOptions = {}): Kernel {
+  const numbers = process.platform === "linux" ? SYSCALLS[process.arch] : undefined;
+  if (!numbers)
+    throw new BpfkitError(`There is no bpf(2) for bpfkit on ${process.platform}-${process.arch}`, {
+      code: "kernel/no-linux",
+      hints: ["bpfkit reaches the kernel on Linux on x86-64 and arm64; compiling works everywhere"],
+    });
+  return new LinuxKernel(loadNative(), numbers, options);
+}
+
+class LinuxKernel implements Kernel {
+  readonly #native: Native;
+  readonly #numbers: SyscallNumbers;
+  readonly #attr: AttrMarshaller;
+  readonly #tracefs: Disposable[] = [];
+  /** Buffers that the kernel knows by address until the call returns. */
+  readonly #pinned: Uint8Array[] = [];
+  readonly release: KernelRelease;
+  readonly name: string;
+  readonly files: HostFiles;
+
+  constructor(native: Native, numbers: SyscallNumbers, options: LinuxKernelOptions) {
+    this.#native = native;
+    this.#numbers = numbers;
+    this.#attr = new AttrMarshaller(native);
+    this.release = parseRelease(osRelease(), process.arch);
+    this.name = `linux ${this.release.text}`;
+    this.files = new LinuxFiles({
+      release: this.release.text,
+      ...(options.btf !== undefined && { btf: options.btf }),
+      openTracefs: () => {
+        const mount = openTracefs({
+          call: (call, ...args) => this.#call(call, numbers[call], ...args),
+          pin: (buffer) => this.#pin(buffer),
+        });
+        this.#tracefs.push(mount);
+        return mount.path;
+      },
+    });
+  }
+
+  bpf<C extends BpfCommand>(command: C, attr: BpfAttr[C], common?: CommonAttr): BpfResult[C] {
+    const size = this.#attr.write(command, attr);
+    const result = common
+      ? this.#bpfWithLog(BPF_CMD[command] | BPF_COMMON_ATTRS, size, common)
+      : this.#native.syscall(this.#numbers.bpf, BPF_CMD[command], this.#attr.address, size);
+    const errno = result < 0 ? this.#native.errno() : 0;
+    // Which result belongs to which command is said by the table that both types are derived from.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return this.#answer(command, attr, result, errno, common) as BpfResult[C];
+  }
+
+  #bpfWithLog(command: number, size: number, { log, logLevel }: CommonAttr): number {
+    const common = new Uint8Array(COMMON_ATTR_SIZE);
+    const view = new DataView(common.buffer);
+    view.setBigUint64(0, this.#pin(log), true);
+    view.setUint32(8, log.byteLength, true);
+    view.setUint32(12, logLevel, true);
+    const { bpf } = this.#numbers;
+    const pointer = this.#pin(common);
+    const result = this.#native.syscall(bpf, command, this.#attr.address, size, pointer, COMMON_ATTR_SIZE);
+    this.#pinned.length = 0;
+    return result;
+  }
+
+  #answer(
+    command: BpfCommand,
+    attr: BpfAttr[BpfCommand],
+    result: number,
+    errno: number,
+    common: CommonAttr | undefined,
+  ): BpfResult[BpfCommand] | Readonly<Record<string, number | bigint>> {
+    const row: BpfCommandRow = bpfCommands[command];
+    const failed = errno !== 0;
+    const missing = errno === ERRNO.ENOENT;
+    if (failed && !(missing && (row.returns === "found" || row.returns === "id" || row.returns === "batch")))
+      throw this.#bpfError(command, attr, errno, common);
+    switch (row.returns) {
+      case "none":
+        return undefined;
+      case "fd":
+        return asFd(result);
+      case "count":
+        return result;
+      case "found":
+        return !missing;
+      case "id":
+        return missing ? undefined : Number(this.#attr.read(command, "next_id"));
+      case "batch":
+        return { count: Number(this.#attr.read(command, "count")), end: missing };
+      case "outputs":
+        return Object.fromEntries(
+          (row.outputs ?? []).map((name) => [name, this.#attr.read(command, name)] as const),
+        );
+    }
+  }
+
+  #bpfError(
+    command: BpfCommand,
+    attr: BpfAttr[BpfCommand],
+    errno: number,
+    common: CommonAttr | undefined,
+  ): SyscallError {
+    const buffer = [common, attr]
+      .flatMap((source) => Object.entries(source ?? {}))
+      .find(([name, value]) => LOG_FIELDS.has(name) && value instanceof Uint8Array)?.[1];
+    const type = "prog_type" in attr ? attr.prog_type : undefined;
+    const log = buffer instanceof Uint8Array ? cString(buffer) : "";
+    return this.#error(`bpf(${command})`, errno, { log, ...(type !== undefined && { programType: type }) });
+  }
+
+  perfEventOpen(attr: PerfEventAttr, target: PerfTarget): Fd {
+    const bytes = encodePerfEventAttr(attr, (buffer) => this.#pin(buffer));
+    const { pid, cpu, group = -1, flags = 0 } = target;
+    const fd = this.#call(
+      "perf_event_open",
+      this.#numbers.perf_event_open,
+      this.#pin(bytes),
+      pid,
+      cpu,
+      group,
+      flags | PERF_FLAG.FD_CLOEXEC,
+    );
+    return asFd(fd);
+  }
+
+  ioctl(fd: Fd, request: number, argument: number | bigint | string | Uint8Array = 0): number {
+    const buffer = typeof argument === "string" ? Buffer.from(`${argument}\0`) : argument;
+    const value = buffer instanceof Uint8Array ? this.#pin(buffer) : buffer;
+    return this.#call(`ioctl(0x${request.toString(16)})`, this.#numbers.ioctl, fd, request, value);
+  }
+
+  mmap(fd: Fd, length: number, protection: "read" | "readWrite", offset = 0): MappedRegion {
+    const bits = protection === "read" ? PROT_READ : PROT_READ | PROT_WRITE;
+    const address = this.#call("mmap", this.#numbers.mmap, 0, length, bits, MAP_SHARED, fd, offset);
+    const buffer = this.#native.view(address, length);
+    let mapped = true;
+    return {
+      buffer,
+      [Symbol.dispose]: () => {
+        if (mapped) this.#call("munmap", this.#numbers.munmap, address, length);
+        mapped = false;
+      },
+    };
+  }
+
+  read(fd: Fd, buffer: Uint8Array): number {
+    return this.#call("read", this.#numbers.read, fd, this.#pin(buffer), buffer.byteLength);
+  }
+
+  close(fd: Fd): void {
+    closeSync(fd);
+  }
+
+  watch(fd: Fd, ready: () => void): Watch {
+    const poll = this.#native.poll(fd, ready);
+    return {
+      ref: () => poll.ref(),
+      unref: () => poll.unref(),
+      [Symbol.dispose]: () => poll.close(),
+    };
+  }
+
+  clock(id: ClockId): bigint {
+    const time = new BigInt64Array(2);
+    const address = this.#pin(new Uint8Array(time.buffer));
+    this.#call("clock_gettime", this.#numbers.clock_gettime, CLOCKS[id], address);
+    return time[0]! * 1_000_000_000n + time[1]!;
+  }
+
+  raiseMemlockLimit(): void {
+    const unlimited = new BigUint64Array(2).fill(0xffff_ffff_ffff_ffffn);
+    const address = this.#pin(new Uint8Array(unlimited.buffer));
+    this.#call("prlimit64(RLIMIT_MEMLOCK)", this.#numbers.prlimit64, 0, RLIMIT_MEMLOCK, address, 0);
+  }
+
+  [Symbol.dispose](): void {
+    for (const mount of this.#tracefs.splice(0)) mount[Symbol.dispose]();
+  }
+
+  #pin(buffer: Uint8Array): bigint {
+    this.#pinned.push(buffer);
+    return this.#native.address(buffer);
+  }
+
+  #call(name: string, number: number, ...args: readonly SyscallArgument[]): number {
+    const result = this.#native.syscall(number, ...args);
+    this.#pinned.length = 0;
+    if (result < 0) throw this.#error(name, this.#native.errno());
+    return result;
+  }
+
+  #error(call: string, errno: number, details: { log?: string; programType?: number } = {}): SyscallError {
+    const denied = errno === ERRNO.EPERM || (errno === ERRNO.EACCES && call === "perf_event_open");
+    return new SyscallError(call, errno, {
+      ...(details.log !== undefined && { log: details.log }),
+      hints: denied ? permissionHints(call, details.programType, readCredentials(this.release)) : [],
+    });
+  }
+}
+
+const LOG_FIELDS: ReadonlySet<string> = new Set(["log", "log_buf", "btf_log_buf"]);
+
+function cString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, end < 0 ? bytes.byteLength : end).toString();
+}
+
+/** `6.12.107+deb13-amd64` to its numbers; what is not there is 0. */
+export function parseRelease(text: string, arch: string): KernelRelease {
+  const [major = 0, minor = 0, patch = 0] = (/^[\d.]+/.exec(text)?.[0] ?? "").split(".").map(Number);
+  return { text, major, minor, patch, arch };
+}

@@ -1,0 +1,42 @@
+/** Numbers of the system calls that bpfkit makes: include/uapi/asm-generic/unistd.h and x86's own table. */
+export interface SyscallNumbers {
+  readonly read: number;
+  readonly mmap: number;
+  readonly munmap: number;
+  readonly ioctl: number;
+  readonly clock_gettime: number;
+  readonly perf_event_open: number;
+  readonly prlimit64: number;
+  readonly bpf: number;
+  readonly fsopen: number;
+  readonly fsconfig: number;
+  readonly fsmount: number;
+}
+
+// Calls newer than 2019 have one number everywhere.
+const EVERYWHERE = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const;
+
+export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
+  x64: {
+    ...EVERYWHERE,
+    read: 0,
+    mmap: 9,
+    munmap: 11,
+    ioctl: 16,
+    clock_gettime: 228,
+    perf_event_open: 298,
+    prlimit64: 302,
+    bpf: 321,
+  },
+  arm64: {
+    ...EVERYWHERE,
+    read: 63,
+    mmap: 222,
+    munmap: 215,
+    ioctl: 29,
+    clock_gettime: 113,
+    perf_event_open: 241,
+    prlimit64: 261,
+    bpf: 280,
+  },
+};

@@ -1,0 +1,128 @@
+import type { Value } from "../../ir/index.ts";
+import type { TypedExpression } from "../typed.ts";
+import type { Body } from "./body.ts";
+import { extend, integer } from "./scalar-form.ts";
+import { registerLayout } from "./target.ts";
+import { GLOBALS } from "./unit.ts";
+import type { PlanGlobals } from "../../object/index.ts";
+
+type Builtin = TypedExpression & { readonly kind: "builtin" };
+type Emit = (body: Body, builtin: Builtin) => Value;
+
+/** pid and tid in one number. */
+function pidTgid(body: Body): Value {
+  return body.once("pid_tgid", () => body.code.helper("get_current_pid_tgid"));
+}
+function uidGid(body: Body): Value {
+  return body.once("uid_gid", () => body.code.helper("get_current_uid_gid"));
+}
+
+export function currentPid(body: Body): Value {
+  const { b } = body;
+  return body.once("pid", () => b.convert("trunc", b.binary("lshr", pidTgid(body), b.i64(32))));
+}
+
+function low(body: Body, value: Value): Value {
+  return body.b.convert("trunc", value);
+}
+
+/** A number that the session wrote before the program ran. */
+function global(body: Body, name: Exclude<keyof PlanGlobals, "map" | "size" | "lost">): Value {
+  return body.b.load("i64", 8, body.b.mapValue(GLOBALS, body.unit.global(name)));
+}
+
+export function bootTime(body: Body): Value {
+  return body.code.helper("ktime_get_boot_ns");
+}
+
+/** A register of the interrupted code, from the struct pt_regs that the context starts with. */
+export function register(body: Body, offset: number): Value {
+  return body.b.load("i64", 8, body.context, { offset });
+}
+
+function registers(body: Body): NonNullable<ReturnType<typeof registerLayout>> {
+  const layout = registerLayout(body.unit.target.arch);
+  if (layout === undefined) throw new RangeError(`no register layout of ${body.unit.target.arch}`);
+  return layout;
+}
+
+/** One u64 of a context that is an array of arguments. */
+export function slot(body: Body, index: number): Value {
+  return body.b.load("i64", 8, body.context, { offset: index * 8 });
+}
+
+const SLOTTED: ReadonlySet<string> = new Set(["fentry", "fexit", "rawtracepoint", "iter"]);
+
+function argument(body: Body, index: number): Value {
+  if (SLOTTED.has(body.probe.kind)) return slot(body, index);
+  const { args, stackPointer } = registers(body);
+  const offset = args[index];
+  if (offset !== undefined) return register(body, offset);
+  // Behind the return address on the stack.
+  const { b, code } = body;
+  const address = b.add(register(body, stackPointer), b.i64(8 * (index - args.length + 1)));
+  const user = body.probe.kind === "uprobe" || body.probe.kind === "usdt";
+  const place = body.temporary(8, 8, "arg");
+  const to = place.offset === 0 ? place.base : b.add(place.base, b.i64(place.offset));
+  code.helper(user ? "probe_read_user" : "probe_read_kernel", to, b.i32(8), address);
+  return b.load("i64", 8, place.base, { offset: place.offset });
+}
+
+function returned(body: Body, { index }: Builtin): Value {
+  if (!SLOTTED.has(body.probe.kind)) return register(body, registers(body).result);
+  const { args } = body.probe;
+  const parameters = args?.origin.kind === "parameters" ? args.origin.fields : [];
+  return slot(body, index ?? parameters.filter((field) => field.name !== "retval").length);
+}
+
+export function currentTask(body: Body): Value {
+  if (!body.unit.target.features.currentTaskBtf) return body.code.helper("get_current_task");
+  const task = body.once("task", () => body.code.helper("get_current_task_btf"));
+  body.typed.set(task, "trusted");
+  return task;
+}
+
+/** x86: the lowest bits of cs are the privilege level. */
+function isUserMode(body: Body): Value {
+  const { b } = body;
+  const { names } = registers(body);
+  const cs = low(body, register(body, names["cs"] ?? 0));
+  return b.compare("eq", b.binary("and", cs, b.i32(3)), b.i32(3));
+}
+
+/** One emitter a builtin that fits a register. */
+const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
+  pid: currentPid,
+  tid: (body) => body.once("tid", () => low(body, pidTgid(body))),
+  uid: (body) => body.b.convert("zext32", low(body, uidGid(body))),
+  gid: (body) => body.b.binary("lshr", uidGid(body), body.b.i64(32)),
+  username: (body) => body.b.convert("zext32", low(body, uidGid(body))),
+  nsecs: bootTime,
+  elapsed: (body) => body.b.sub(bootTime(body), global(body, "start")),
+  cpu: (body) => low(body, body.code.helper("get_smp_processor_id")),
+  ncpus: (body) => global(body, "cpuCount"),
+  numaid: (body) => low(body, body.code.helper("get_numa_node_id")),
+  curtask: currentTask,
+  cgroup: (body) => body.code.helper("get_current_cgroup_id"),
+  argN: (body, { index }) => argument(body, index ?? 0),
+  retval: returned,
+  ctx: (body) => body.context,
+  func: (body) => register(body, registers(body).instructionPointer),
+  rand: (body) => low(body, body.code.helper("get_prandom_u32")),
+  jiffies: (body) => body.code.helper("jiffies64"),
+  usermode: isUserMode,
+  cpid: (body) => low(body, global(body, "childPid")),
+};
+
+export function lowerBuiltin(body: Body, builtin: Builtin): Value {
+  const emit = EMITTERS[builtin.name];
+  if (emit === undefined) {
+    body.unit.error("not-yet", `${builtin.name} cannot be compiled yet`, builtin.span);
+    return integer(body, 0, builtin.type);
+  }
+  const value = emit(body, builtin);
+  const { type } = builtin;
+  const size = type.kind === "int" ? type.size : 8;
+  if (size === 8) return extend(body, value, type);
+  return value.type === "i32" ? value : low(body, value);
+}

@@ -1,0 +1,205 @@
+import type { Block, Value } from "../../ir/index.ts";
+import type { TypedExpression } from "../typed.ts";
+import { sizeOf } from "../types.ts";
+import type { Body } from "./body.ts";
+import { bootTime, currentPid, register } from "./builtins.ts";
+import { compareLiteral, compareStrings, literalText } from "./comparison.ts";
+import { deleteElement, lookUp } from "./map-access.ts";
+import { readString } from "./place.ts";
+import { extend, integer } from "./scalar-form.ts";
+import { registerLayout } from "./target.ts";
+import { isScalar } from "./value-form.ts";
+
+type Call = TypedExpression & { readonly kind: "call" };
+type Emit = (body: Body, call: Call) => Value;
+
+function argument(call: Call, index: number): TypedExpression {
+  const found = call.arguments[index];
+  if (found === undefined) throw new TypeError(`${call.name} lacks argument ${index + 1}`);
+  return found;
+}
+
+/** The first argument as it is. */
+const same: Emit = (body, call) => body.scalar(argument(call, 0));
+
+/** The first argument as 64 bits. */
+const wide: Emit = (body, call) => {
+  const first = argument(call, 0);
+  return extend(body, body.scalar(first), first.type);
+};
+
+function clockText(call: Call): string {
+  const [mode] = call.arguments;
+  return mode?.kind === "string" ? mode.value : "boot";
+}
+
+function nsecs(body: Body, call: Call): Value {
+  switch (clockText(call)) {
+    case "monotonic":
+      return body.code.helper("ktime_get_ns");
+    case "tai":
+      return body.code.helper("ktime_get_tai_ns");
+    default:
+      return bootTime(body);
+  }
+}
+
+function named(body: Body, call: Call): Value {
+  const name = argument(call, 0);
+  const offset =
+    name.kind === "string" ? registerLayout(body.unit.target.arch)?.names[name.value] : undefined;
+  if (offset === undefined) {
+    body.unit.error("unknown-register", "There is no such register here", call.span);
+    return body.b.i64(0);
+  }
+  return register(body, offset);
+}
+
+function bswap(body: Body, call: Call): Value {
+  const first = argument(call, 0);
+  const value = body.scalar(first);
+  switch (sizeOf(first.type)) {
+    case 1:
+      return value;
+    case 2:
+      return body.b.unary("bswap16", value);
+    case 4:
+      return body.b.unary("bswap32", value);
+    default:
+      return body.b.unary("bswap64", value);
+  }
+}
+
+function send(helper: "send_signal" | "send_signal_thread"): Emit {
+  return (body, call) => {
+    const number = body.scalar(argument(call, 0));
+    return body.code.helper(helper, number.type === "i32" ? number : body.b.convert("trunc", number));
+  };
+}
+
+function mapArgument(call: Call): TypedExpression & { readonly kind: "mapReference" } {
+  const reference = argument(call, 0);
+  if (reference.kind !== "mapReference") throw new TypeError(`${call.name} takes a map`);
+  return reference;
+}
+
+function hasKey(body: Body, call: Call): Value {
+  const reference = mapArgument(call);
+  const element = lookUp(body, reference.map, call.arguments[1] ?? reference.key);
+  return body.b.compare("ne", element, body.b.null());
+}
+
+function remove(body: Body, call: Call): Value {
+  const reference = mapArgument(call);
+  return deleteElement(body, reference.map, call.arguments[1] ?? reference.key);
+}
+
+/** 0 when the first bytes are equal, else 1. */
+function strncmp(body: Body, call: Call): Value {
+  const left = argument(call, 0);
+  const right = argument(call, 1);
+  const count = argument(call, 2);
+  const limit = count.kind === "integer" ? Number(count.value) : sizeOf(left.type);
+  return answer(body, call, (same, different) => {
+    const leftText = literalText(left);
+    const rightText = literalText(right);
+    if (leftText !== undefined && rightText !== undefined)
+      body.code.jump(leftText.slice(0, limit) === rightText.slice(0, limit) ? same : different);
+    else if (rightText !== undefined) compareStart(body, left, rightText, limit, same, different);
+    else if (leftText !== undefined) compareStart(body, right, leftText, limit, same, different);
+    else compareStrings(body, left, right, limit, same, different);
+  });
+}
+
+function compareStart(
+  body: Body,
+  string: TypedExpression,
+  text: string,
+  limit: number,
+  same: Block,
+  different: Block,
+): void {
+  const shorter = limit <= Buffer.byteLength(text);
+  compareLiteral(body, string, text, shorter ? limit : undefined, same, different);
+}
+
+/** 0 where `decide` goes to the first block, 1 where it goes to the second. */
+function answer(body: Body, call: Call, decide: (same: Block, different: Block) => void): Value {
+  const { code } = body;
+  const same = code.block("same");
+  const different = code.block("different");
+  const end = code.block("compared");
+  body.facts.within(() => decide(same, different));
+  code.at(same);
+  code.jump(end);
+  code.at(different);
+  code.jump(end);
+  code.at(end);
+  const ways = [
+    ...(code.isReached(same) ? [[same, integer(body, 0, call.type)] as const] : []),
+    ...(code.isReached(different) ? [[different, integer(body, 1, call.type)] as const] : []),
+  ];
+  return code.phi(ways);
+}
+
+/** Number of bytes before the NUL: the helper that reads a string tells it. */
+function strlen(body: Body, call: Call): Value {
+  const { b, code } = body;
+  const string = argument(call, 0);
+  const isPointer = string.type.kind === "pointer";
+  const size = isPointer ? body.unit.config.maxStringLength : sizeOf(string.type);
+  const target = string.type.kind === "pointer" ? string.type.target : string.type;
+  const place = body.locate(
+    isPointer ? { kind: "dereference", operand: string, type: target, span: string.span } : string,
+  );
+  const slot = body.scratch(size);
+  const length = readString(body, { ...place, nullable: false }, slot, b.i32(size));
+  const from = b.current;
+  const some = code.block("some");
+  const end = code.block("length");
+  code.branch("sgt", length, b.i64(0), some, end, { likely: true });
+  code.at(some);
+  const count = b.sub(length, b.i64(1));
+  code.jump(end);
+  code.at(end);
+  return code.phi([
+    [from, b.i64(0)],
+    [some, count],
+  ]);
+}
+
+/** kernel's IS_ERR: the last 4095 addresses. */
+const isErr: Emit = (body, call) => body.b.compare("uge", wide(body, call), body.b.i64(-4095));
+
+/** One emitter a function that yields a register's worth. */
+const EMITTERS: Partial<Record<Call["name"], Emit>> = {
+  nsecs,
+  pid: currentPid,
+  tid: (body) => body.b.convert("trunc", body.code.helper("get_current_pid_tgid")),
+  reg: named,
+  bswap,
+  ksym: wide,
+  cgroup_path: wide,
+  strftime: (body, call) => {
+    const time = argument(call, 1);
+    return extend(body, body.scalar(time), time.type);
+  },
+  kptr: same,
+  uptr: same,
+  signal: send("send_signal"),
+  signal_thread: send("send_signal_thread"),
+  override: (body, call) => body.code.helper("override_return", body.context, wide(body, call)),
+  has_key: hasKey,
+  delete: remove,
+  strncmp,
+  strlen,
+  is_err: isErr,
+  socket_cookie: (body, call) => body.code.helper("get_socket_cookie", body.scalar(argument(call, 0))),
+};
+
+export function lowerCall(body: Body, call: Call): Value {
+  const emit = EMITTERS[call.name];
+  if (emit !== undefined) return emit(body, call);
+  body.unit.error("not-yet", `${call.name}() cannot be compiled yet`, call.span);
+  return isScalar(call.type) ? integer(body, 0, call.type) : body.b.i64(0);
+}

@@ -1,0 +1,200 @@
+import type { Diagnostic } from "../../diagnostic.ts";
+import type { IrModule } from "../../ir/index.ts";
+import type { MapSpec, PlanProbe, ProgramSpec, TracePlan } from "../../object/index.ts";
+import { PLAN_VERSION } from "../../object/index.ts";
+import { BPF_MAP_TYPE } from "../../uapi/index.ts";
+import type {
+  CheckedProbe,
+  CheckedProgram,
+  CheckedTarget,
+  LocalVariable,
+  TypedExpression,
+} from "../typed.ts";
+import { sizeOf } from "../types.ts";
+import { Body, type Emitters } from "./body.ts";
+import { currentPid } from "./builtins.ts";
+import { lowerTest } from "./condition.ts";
+import type { LocalTypes } from "./local-types.ts";
+import { lowerLocation } from "./location.ts";
+import { programKinds, programName, sectionName, targetName } from "./program-kind.ts";
+import { lowerScalar } from "./scalar.ts";
+import { lowerBlock } from "./statement.ts";
+import { lowerStore } from "./store.ts";
+import type { CompileTarget } from "./target.ts";
+import { GLOBALS, RING, Unit } from "./unit.ts";
+import { isScalar } from "./value-form.ts";
+import { walkBlock, walkExpression } from "./walk.ts";
+
+export interface LowerOptions {
+  readonly target: CompileTarget;
+  /** Traced process: a number, or `global` where it is known only when the programs start. */
+  readonly pid?: number | "global";
+}
+
+/** Everything about a program but its code, which its module still is to become. */
+export interface LoweredProgram {
+  readonly module: IrModule;
+  readonly spec: Omit<ProgramSpec, "insns" | "relocations" | "functions" | "lines">;
+}
+
+export interface Lowered {
+  readonly programs: readonly LoweredProgram[];
+  readonly maps: readonly MapSpec[];
+  readonly types: LocalTypes;
+  readonly plan: TracePlan;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const emitters: Emitters = {
+  scalar: lowerScalar,
+  store: lowerStore,
+  locate: lowerLocation,
+  test: lowerTest,
+  block: lowerBlock,
+};
+
+/** From the checked script to one module a program, the maps they share, and the plan of the session. */
+export function lower(checked: CheckedProgram, options: LowerOptions): Lowered {
+  const { source, config } = checked;
+  const { target, pid } = options;
+  const unit = new Unit({ source, target, config, ...(pid !== undefined && { pid }) });
+  const programs: LoweredProgram[] = [];
+  const probes: PlanProbe[] = [];
+  const names = new Set<string>();
+  // In the script's order, whichever program comes to use them.
+  for (const map of checked.maps) unit.storage(map);
+  for (const probe of checked.probes) {
+    for (const targets of programTargets(probe)) {
+      const [first] = targets;
+      if (first === undefined) continue;
+      const name = programName(first.attach, names);
+      names.add(name);
+      programs.push(lowerProgram(unit, probe, first, name));
+      for (const { name: full, attach } of targets) probes.push({ program: name, name: full, attach });
+    }
+  }
+  return {
+    programs,
+    maps: [...unit.maps(), ringSpec(checked, target)],
+    types: unit.types,
+    plan: planOf(unit, checked, probes),
+    diagnostics: unit.diagnostics,
+  };
+}
+
+/** Groups of targets that share a program. */
+function programTargets(probe: CheckedProbe): readonly (readonly CheckedTarget[])[] {
+  const separate = programKinds[probe.kind].typed === true || namesProbe(probe);
+  return separate ? probe.targets.map((target) => [target]) : [probe.targets];
+}
+
+/** Whether the program itself must know which of its probes it is. */
+function namesProbe(probe: CheckedProbe): boolean {
+  let found = false;
+  const visit = (expression: TypedExpression): void => {
+    if (expression.kind === "builtin" && expression.name === "probe") found = true;
+  };
+  walkBlock(probe.body, visit);
+  if (probe.predicate) walkExpression(probe.predicate, visit);
+  return found;
+}
+
+function lowerProgram(unit: Unit, probe: CheckedProbe, target: CheckedTarget, name: string): LoweredProgram {
+  const kind = programKinds[probe.kind];
+  const body = new Body(unit, probe, target, name, emitters);
+  body.at(probe.span, () => {
+    if (kind.filtered) filterProcess(body);
+    const known = probe.predicate ? filter(body, probe.predicate) : body.facts.knowledge;
+    body.restartPrologue();
+    settleVariables(body, probe);
+    body.facts.within(() => body.block(probe.body), known);
+  });
+  const { type, expectedAttachType, typed } = kind;
+  return {
+    module: body.finish(),
+    spec: {
+      name,
+      section: sectionName(kind, target.attach),
+      type,
+      ...(expectedAttachType !== undefined && { expectedAttachType }),
+      ...(typed && { attachTarget: targetName(target.attach) }),
+    },
+  };
+}
+
+/** `-p`: other processes leave at once. */
+function filterProcess(body: Body): void {
+  const { b, code, unit } = body;
+  if (unit.pid === undefined) return;
+  const pid = currentPid(body);
+  const traced = code.block("traced");
+  if (unit.pid !== "global") {
+    code.branch("eq", pid, b.i32(unit.pid), traced, body.exit);
+  } else {
+    const wanted = b.load("i32", 4, b.mapValue(GLOBALS, unit.global("pid")));
+    const check = code.block("check");
+    code.branch("eq", wanted, b.i32(0), traced, check);
+    code.at(check);
+    code.branch("eq", pid, wanted, traced, body.exit);
+  }
+  code.at(traced);
+}
+
+function filter(body: Body, predicate: NonNullable<CheckedProbe["predicate"]>): ReturnType<Body["test"]> {
+  const matches = body.code.block("matches");
+  const known = body.test(predicate, matches, body.exit);
+  body.code.at(matches);
+  return known;
+}
+
+/** Gives memory to the variables that do not fit a register or whose address is taken. */
+function settleVariables(body: Body, probe: CheckedProbe): void {
+  const pointed = new Set<LocalVariable>();
+  walkBlock(probe.body, (expression) => {
+    if (expression.kind === "addressOf" && expression.operand.kind === "variable")
+      pointed.add(expression.operand.variable);
+  });
+  for (const variable of probe.variables) {
+    if (isScalar(variable.type) && !pointed.has(variable)) continue;
+    const size = sizeOf(variable.type);
+    const place = body.fitsStack(size) ? body.permanent(size, 8, variable.name) : body.scratch(size);
+    body.homes.set(variable, place);
+  }
+}
+
+/** The session may make the ring larger. */
+const RING_BYTES = 1 << 18;
+const PAGE = 4096;
+
+function ringSpec({ config }: CheckedProgram, { features }: CompileTarget): MapSpec {
+  const bytes = config.ringPages === undefined ? RING_BYTES : config.ringPages * PAGE;
+  const none = { keySize: 0, valueSize: 0, flags: 0 };
+  if (features.ringbuf) return { name: RING, type: BPF_MAP_TYPE.RINGBUF, ...none, maxEntries: bytes };
+  return {
+    name: RING,
+    type: BPF_MAP_TYPE.PERF_EVENT_ARRAY,
+    keySize: 4,
+    valueSize: 4,
+    flags: 0,
+    maxEntries: 0,
+  };
+}
+
+function planOf(unit: Unit, { source, config }: CheckedProgram, probes: readonly PlanProbe[]): TracePlan {
+  const kind = unit.target.features.ringbuf ? "ringbuf" : "perf";
+  return {
+    version: PLAN_VERSION,
+    source: { name: source.name, text: source.text },
+    probes,
+    maps: unit.storages().map((storage) => storage.plan),
+    records: unit.records,
+    config: {
+      ring: { kind, map: RING },
+      globals: unit.globals(),
+      maxMapKeys: config.maxMapKeys,
+      maxStringLength: config.maxStringLength,
+      printMapsOnExit: config.printMapsOnExit,
+      unsafe: config.unsafe,
+    },
+  };
+}

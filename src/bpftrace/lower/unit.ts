@@ -1,0 +1,145 @@
+import { type Diagnostic, locate, type SourceText, type Span } from "../../diagnostic.ts";
+import type { SourcePosition } from "../../ir/index.ts";
+import type { MapSpec, PlanGlobals, PlanRecord, ValueType } from "../../object/index.ts";
+import { BPF_MAP_TYPE } from "../../uapi/index.ts";
+import type { CheckedConfig, CheckedMap } from "../typed.ts";
+import type { Type } from "../types.ts";
+import { LocalTypes } from "./local-types.ts";
+import { planType } from "./plan-type.ts";
+import { type MapStorage, storeMap } from "./storage.ts";
+import type { CompileTarget } from "./target.ts";
+
+/** Names of the maps that no script can name: its own start with `@` and lose it. */
+export const RING = "bpfkit_ring";
+export const GLOBALS = "bpfkit_globals";
+export const SCRATCH = "bpfkit_scratch";
+
+type GlobalName = Exclude<keyof PlanGlobals, "map" | "size">;
+
+export interface UnitOptions {
+  readonly source: SourceText;
+  readonly target: CompileTarget;
+  readonly config: CheckedConfig;
+  /** Traced process: a number, or `global` where it is known only when the program starts. */
+  readonly pid?: number | "global";
+}
+
+/** What all programs of a script share while they are compiled. */
+export class Unit {
+  readonly source: SourceText;
+  readonly target: CompileTarget;
+  readonly config: CheckedConfig;
+  readonly pid: number | "global" | undefined;
+  readonly types: LocalTypes = new LocalTypes();
+  readonly records: PlanRecord[] = [];
+  readonly diagnostics: Diagnostic[] = [];
+  readonly #storage = new Map<CheckedMap, MapStorage>();
+  readonly #stackMaps = new Map<number, MapSpec>();
+  readonly #globals = new Map<GlobalName, number>([["lost", 0]]);
+  readonly #positions = new Map<number, SourcePosition>();
+  #scratchSize = 0;
+
+  constructor(options: UnitOptions) {
+    this.source = options.source;
+    this.target = options.target;
+    this.config = options.config;
+    this.pid = options.pid;
+  }
+
+  storage(map: CheckedMap): MapStorage {
+    let storage = this.#storage.get(map);
+    if (storage === undefined) {
+      const { types } = this;
+      storage = storeMap(map, { maxMapKeys: this.config.maxMapKeys, types, stackMap: this.stackMap });
+      this.#storage.set(map, storage);
+    }
+    return storage;
+  }
+
+  /** Name of the map that keeps stacks as deep as the type's. */
+  readonly stackMap = (type: Type): string => {
+    const depth = "depth" in type ? type.depth : 0;
+    const name = `bpfkit_stack${depth}`;
+    if (!this.#stackMaps.has(depth)) {
+      this.#stackMaps.set(depth, {
+        name,
+        type: BPF_MAP_TYPE.STACK_TRACE,
+        keySize: 4,
+        valueSize: depth * 8,
+        maxEntries: STACK_ENTRIES,
+        flags: 0,
+      });
+    }
+    return name;
+  };
+
+  planType(type: Type): ValueType {
+    return planType(type, this.stackMap);
+  }
+
+  /** Byte offset of a number that programs and session share. */
+  global(name: GlobalName): number {
+    let offset = this.#globals.get(name);
+    if (offset === undefined) {
+      offset = this.#globals.size * 8;
+      this.#globals.set(name, offset);
+    }
+    return offset;
+  }
+
+  addRecord(record: PlanRecord): number {
+    const text = JSON.stringify(record);
+    const known = this.records.findIndex((other) => JSON.stringify(other) === text);
+    return known >= 0 ? known : this.records.push(record) - 1;
+  }
+
+  needScratch(size: number): void {
+    this.#scratchSize = Math.max(this.#scratchSize, size);
+  }
+
+  position(span: Span): SourcePosition {
+    let position = this.#positions.get(span.start);
+    if (position === undefined) {
+      const { line, column } = locate(span.source, span.start);
+      const from = span.start - (column - 1);
+      const end = span.source.text.indexOf("\n", from);
+      const text = span.source.text.slice(from, end < 0 ? undefined : end);
+      position = { file: span.source.name, line, column, text };
+      this.#positions.set(span.start, position);
+    }
+    return position;
+  }
+
+  error(code: string, message: string, span: Span, hints?: readonly string[]): void {
+    this.diagnostics.push({
+      code: `bpftrace/${code}`,
+      severity: "error",
+      message,
+      span,
+      ...(hints && { hints }),
+    });
+  }
+
+  storages(): readonly MapStorage[] {
+    return [...this.#storage.values()];
+  }
+
+  globals(): PlanGlobals {
+    const size = this.#globals.size * 8;
+    return { map: GLOBALS, size, lost: 0, ...Object.fromEntries(this.#globals) };
+  }
+
+  /** Every map but the ring, in a fixed order. */
+  maps(): MapSpec[] {
+    const maps = [...this.storages().map((storage) => storage.spec), ...this.#stackMaps.values()];
+    const key = { keySize: 4, maxEntries: 1, flags: 0 };
+    const globals = this.#globals.size * 8;
+    maps.push({ name: GLOBALS, type: BPF_MAP_TYPE.ARRAY, valueSize: globals, ...key });
+    if (this.#scratchSize > 0)
+      maps.push({ name: SCRATCH, type: BPF_MAP_TYPE.PERCPU_ARRAY, valueSize: this.#scratchSize, ...key });
+    return maps;
+  }
+}
+
+/** The kernel allocates them all at the start: 8 MiB for 127 frames. */
+const STACK_ENTRIES = 8192;

@@ -1,0 +1,94 @@
+import type { TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
+
+/** Calls `visit` with every expression in the block, outermost first. */
+export function walkBlock(block: TypedBlock, visit: (expression: TypedExpression) => void): void {
+  for (const statement of block.statements) walkStatement(statement, visit);
+}
+
+function walkStatement(statement: TypedStatement, visit: (expression: TypedExpression) => void): void {
+  const walk = (expression: TypedExpression | undefined): void => {
+    if (expression !== undefined) walkExpression(expression, visit);
+  };
+  switch (statement.kind) {
+    case "expression":
+      return walk(statement.expression);
+    case "assignVariable":
+      return walk(statement.value);
+    case "assignMap":
+      walk(statement.key);
+      return walk(statement.value);
+    case "aggregate":
+      walk(statement.key);
+      return walk(statement.operand);
+    case "if":
+      walk(statement.condition);
+      walkBlock(statement.then, visit);
+      if (statement.otherwise) walkBlock(statement.otherwise, visit);
+      return;
+    case "while":
+      walk(statement.condition);
+      return walkBlock(statement.body, visit);
+    case "forRange":
+      walk(statement.start);
+      walk(statement.end);
+      return walkBlock(statement.body, visit);
+    case "unroll":
+    case "forMap":
+      return walkBlock(statement.body, visit);
+    case "block":
+      return walkBlock(statement, visit);
+    case "declare":
+    case "break":
+    case "continue":
+    case "return":
+  }
+}
+
+export function walkExpression(
+  expression: TypedExpression,
+  visit: (expression: TypedExpression) => void,
+): void {
+  visit(expression);
+  for (const child of children(expression)) walkExpression(child, visit);
+  if (expression.kind === "blockValue") walkBlock(expression.block, visit);
+}
+
+function children(expression: TypedExpression): readonly TypedExpression[] {
+  switch (expression.kind) {
+    case "integer":
+    case "string":
+    case "variable":
+    case "builtin":
+      return [];
+    case "map":
+    case "mapReference":
+      return expression.key === undefined ? [] : [expression.key];
+    case "call":
+      return expression.arguments;
+    case "arithmetic":
+    case "comparison":
+    case "logical":
+      return [expression.left, expression.right];
+    case "not":
+    case "negate":
+    case "complement":
+    case "cast":
+    case "field":
+    case "dereference":
+    case "addressOf":
+    case "tupleField":
+      return [expression.operand];
+    case "pointerOffset":
+      return [expression.pointer, expression.index];
+    case "element":
+      return [expression.operand, expression.index];
+    case "ternary":
+      return [expression.condition, expression.then, expression.otherwise];
+    case "tuple":
+      return expression.elements;
+    case "increment":
+      return [expression.target];
+    case "blockValue":
+      return [expression.value];
+  }
+}

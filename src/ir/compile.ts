@@ -20,7 +20,7 @@ export interface CompileOptions {
  */
 export function compileModule(module: IrModule, options: CompileOptions): ProgramCode {
   const sizes: number[] = [];
-  const functions = module.functions.map((fn) => {
+  const functions = neededFunctions(module).map((fn) => {
     const machine = compileFunction(fn, options);
     sizes.push(layOutFrame(machine));
     return machine;
@@ -37,4 +37,25 @@ function compileFunction(fn: IrFunction, { cpu }: CompileOptions): MachineFuncti
   mergeBlocks(machine);
   machine.blocks = reversePostorder(machine);
   return machine;
+}
+
+/** The first function and what it calls or refers to: the verifier refuses code that nothing reaches. */
+function neededFunctions(module: IrModule): IrFunction[] {
+  const byName = new Map(module.functions.map((fn) => [fn.name, fn]));
+  const needed = new Set(module.functions.slice(0, 1));
+  const need = (name: string): void => {
+    const fn = byName.get(name);
+    if (fn === undefined) throw new TypeError(`${name} is called but not defined`);
+    needed.add(fn);
+  };
+  // A set's iteration also meets what is added on the way.
+  for (const fn of needed) {
+    for (const leaf of fn.leaves.values()) if (leaf.op === "functionRef") need(leaf.name);
+    for (const block of fn.blocks) {
+      for (const value of block.body) {
+        if (value.op === "call" && value.callee.kind === "function") need(value.callee.name);
+      }
+    }
+  }
+  return [...needed];
 }

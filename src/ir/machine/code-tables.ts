@@ -5,6 +5,7 @@ export interface BinaryRow {
   readonly code: number;
   readonly commutes?: boolean;
   readonly shift?: boolean;
+  readonly divides?: boolean;
   /** Told from the unsigned one by the offset field, since v4. */
   readonly signed?: boolean;
 }
@@ -13,10 +14,10 @@ export const BINARY_CODES: Readonly<Record<BinaryOp, BinaryRow>> = {
   add: { code: m.ADD, commutes: true },
   sub: { code: m.SUB },
   mul: { code: m.MUL, commutes: true },
-  udiv: { code: m.DIV },
-  sdiv: { code: m.DIV, signed: true },
-  umod: { code: m.MOD },
-  smod: { code: m.MOD, signed: true },
+  udiv: { code: m.DIV, divides: true },
+  sdiv: { code: m.DIV, divides: true, signed: true },
+  umod: { code: m.MOD, divides: true },
+  smod: { code: m.MOD, divides: true, signed: true },
   and: { code: m.AND, commutes: true },
   or: { code: m.OR, commutes: true },
   xor: { code: m.XOR, commutes: true },

@@ -189,6 +189,8 @@ class Selector {
       code = m.ADD;
       operand = { imm: -operand.imm };
     }
+    // The verifier refuses a division by an immediate zero.
+    if (row.divides && operand?.imm === 0) operand = undefined;
     if (operand && row.shift) operand = { imm: operand.imm & (wide ? 63 : 31) };
     if (operand) {
       this.#into(left, dst);

@@ -2,6 +2,7 @@ import { addIncoming, type Block } from "../../ir/index.ts";
 import type { LocalVariable, TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
 import { isAggregate, sizeOf } from "../types.ts";
 import { aggregate } from "./aggregate.ts";
+import { forMap } from "./for-map.ts";
 import type { Body } from "./body.ts";
 import { assignMap, deleteElement, incrementMap } from "./map-access.ts";
 import { widthOf } from "./place.ts";
@@ -57,8 +58,7 @@ function lowerStatement(body: Body, statement: TypedStatement): void {
     case "forRange":
       return lowerForRange(body, statement);
     case "forMap":
-      body.unit.error("not-yet", "Loops over a map cannot be compiled yet", statement.span);
-      return;
+      return forMap(body, statement);
     case "break":
       return code.jump(body.loops.at(-1)?.end ?? body.exit);
     case "continue":

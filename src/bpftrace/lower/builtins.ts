@@ -3,7 +3,7 @@ import type { TypedExpression } from "../typed.ts";
 import type { Body } from "./body.ts";
 import { extend, integer } from "./scalar-form.ts";
 import { registerLayout } from "./target.ts";
-import { GLOBALS } from "./unit.ts";
+import { GLOBALS, type PidNamespace } from "./unit.ts";
 import type { PlanGlobals } from "../../object/index.ts";
 
 type Builtin = TypedExpression & { readonly kind: "builtin" };
@@ -11,7 +11,18 @@ type Emit = (body: Body, builtin: Builtin) => Value;
 
 /** pid and tid in one number. */
 function pidTgid(body: Body): Value {
-  return body.once("pid_tgid", () => body.code.helper("get_current_pid_tgid"));
+  const { pidNamespace } = body.unit;
+  return body.once("pid_tgid", () =>
+    pidNamespace ? namespacedPid(body, pidNamespace) : body.code.helper("get_current_pid_tgid"),
+  );
+}
+
+/** struct bpf_pidns_info { u32 pid, tgid; }, read as one number; zeros for tasks outside the namespace. */
+function namespacedPid(body: Body, { device, inode }: PidNamespace): Value {
+  const { b, code } = body;
+  const { base } = body.permanent(8, 8, "pids");
+  code.helper("get_ns_current_pid_tgid", b.i64(device), b.i64(inode), base, b.i32(8));
+  return b.load("i64", 8, base);
 }
 function uidGid(body: Body): Value {
   return body.once("uid_gid", () => body.code.helper("get_current_uid_gid"));
@@ -20,6 +31,10 @@ function uidGid(body: Body): Value {
 export function currentPid(body: Body): Value {
   const { b } = body;
   return body.once("pid", () => b.convert("trunc", b.binary("lshr", pidTgid(body), b.i64(32))));
+}
+
+export function currentTid(body: Body): Value {
+  return body.once("tid", () => low(body, pidTgid(body)));
 }
 
 function low(body: Body, value: Value): Value {
@@ -93,7 +108,7 @@ function isUserMode(body: Body): Value {
 /** One emitter a builtin that fits a register. */
 const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   pid: currentPid,
-  tid: (body) => body.once("tid", () => low(body, pidTgid(body))),
+  tid: currentTid,
   uid: (body) => body.b.convert("zext32", low(body, uidGid(body))),
   gid: (body) => body.b.binary("lshr", uidGid(body), body.b.i64(32)),
   username: (body) => body.b.convert("zext32", low(body, uidGid(body))),
@@ -107,7 +122,10 @@ const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   argN: (body, { index }) => argument(body, index ?? 0),
   retval: returned,
   ctx: (body) => body.context,
-  func: (body) => register(body, registers(body).instructionPointer),
+  func: (body) =>
+    SLOTTED.has(body.probe.kind)
+      ? body.code.helper("get_func_ip", body.context)
+      : register(body, registers(body).instructionPointer),
   rand: (body) => low(body, body.code.helper("get_prandom_u32")),
   jiffies: (body) => body.code.helper("jiffies64"),
   usermode: isUserMode,

@@ -5,6 +5,7 @@ import { type AddressSpace, sizeOf, tupleLayout, type TupleType, type Type } fro
 import type { Body } from "./body.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { isScalar } from "./value-form.ts";
+import { isKeptClean } from "./copy.ts";
 import { mapPlace } from "./map-access.ts";
 import { elementPlace, fieldAddress, memberPlace, pointee, readMemory } from "./place.ts";
 import { extend } from "./scalar-form.ts";
@@ -68,7 +69,7 @@ function joinPair(body: Body, type: Type, pair: readonly [key: Place, value: Pla
 
 function materialize(body: Body, expression: TypedExpression): Place {
   const place = body.temporary(sizeOf(expression.type), 8, expression.kind);
-  body.store(expression, { ...place, clean: place.base.op === "alloca" });
+  body.store(expression, { ...place, clean: place.base.op === "alloca" || isKeptClean(expression.type) });
   return place;
 }
 

@@ -22,7 +22,7 @@ import { layOutCaptured } from "./for-map.ts";
 import { lowerBlock } from "./statement.ts";
 import { lowerStore } from "./store.ts";
 import type { CompileTarget } from "./target.ts";
-import { GLOBALS, RING, Unit } from "./unit.ts";
+import { GLOBALS, type PidNamespace, RING, Unit } from "./unit.ts";
 import { isScalar } from "./value-form.ts";
 import { capturedVariables, walkBlock, walkExpression } from "./walk.ts";
 
@@ -30,6 +30,7 @@ export interface LowerOptions {
   readonly target: CompileTarget;
   /** Traced process: a number, or `global` where it is known only when the programs start. */
   readonly pid?: number | "global";
+  readonly pidNamespace?: PidNamespace;
 }
 
 /** Everything about a program but its code, which its module still is to become. */
@@ -57,8 +58,8 @@ const emitters: Emitters = {
 /** From the checked script to one module a program, the maps they share, and the plan of the session. */
 export function lower(checked: CheckedProgram, options: LowerOptions): Lowered {
   const { source, config } = checked;
-  const { target, pid } = options;
-  const unit = new Unit({ source, target, config, ...(pid !== undefined && { pid }) });
+  const { target } = options;
+  const unit = new Unit({ ...options, source, config });
   const programs: LoweredProgram[] = [];
   const probes: PlanProbe[] = [];
   const names = new Set<string>();

@@ -3,6 +3,7 @@ import { BPF_ANY } from "../../uapi/index.ts";
 import type { CheckedMap, TypedExpression } from "../typed.ts";
 import { alignOf, sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
+import { isKeptClean } from "./copy.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { isScalar, isWide } from "./value-form.ts";
 import { expressionKey } from "./expression-key.ts";
@@ -72,7 +73,7 @@ export function assignMap(
   if (storage.shape === "cell") {
     const cell = b.mapValue(storage.name, 0);
     if (isScalar(value.type)) b.store(widthOf(map.value), cell, body.scalar(value));
-    else body.store(value, { base: cell, offset: 0, clean: false });
+    else body.store(value, { base: cell, offset: 0, clean: isKeptClean(value.type) });
     markSet(body, cell, storage.setOffset);
     return;
   }
@@ -89,7 +90,7 @@ function valueInMemory(body: Body, value: TypedExpression, size: number): Place 
     body.b.store(widthOf(value.type), place.base, scalar, { offset: place.offset });
   } else {
     // Helpers take stack memory only when all of it was written.
-    body.store(value, { ...place, clean: onStack });
+    body.store(value, { ...place, clean: onStack || isKeptClean(value.type) });
   }
   return place;
 }

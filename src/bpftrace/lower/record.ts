@@ -8,7 +8,7 @@ import { appendStrings, JOIN_ROOM } from "./join.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { addressOf, widthOf } from "./place.ts";
 import { roundUp } from "./storage.ts";
-import { copyValue } from "./store.ts";
+import { copyValue, isKeptClean } from "./copy.ts";
 import { GLOBALS, RING } from "./unit.ts";
 import { isScalar } from "./value-form.ts";
 
@@ -81,7 +81,7 @@ function constantOf(body: Body, expression: TypedExpression): string | undefined
 function evaluate(body: Body, expression: TypedExpression): NonNullable<Field["early"]> {
   if (isScalar(expression.type)) return { scalar: body.scalar(expression) };
   const place = body.temporary(sizeOf(expression.type));
-  body.store(expression, { ...place, clean: place.base.op === "alloca" });
+  body.store(expression, { ...place, clean: place.base.op === "alloca" || isKeptClean(expression.type) });
   return { place };
 }
 

@@ -36,7 +36,7 @@ export function lowerScalar(body: Body, expression: TypedExpression): Value {
     case "builtin":
       return lowerBuiltin(body, expression);
     case "call":
-      return lowerCall(body, expression);
+      return DECISIONS.has(expression.name) ? truth(body, expression) : lowerCall(body, expression);
     case "arithmetic":
       return arithmetic(body, expression);
     case "comparison":
@@ -79,6 +79,9 @@ export function lowerScalar(body: Body, expression: TypedExpression): Value {
       throw new TypeError(`a ${expression.kind} is no scalar`);
   }
 }
+
+/** Calls that are branches by nature. */
+const DECISIONS: ReadonlySet<string> = new Set(["find", "strcontains"]);
 
 const ARITHMETIC: Readonly<Record<ArithmeticOperator, readonly [unsigned: BinaryOp, signed: BinaryOp]>> = {
   "+": ["add", "add"],

@@ -2,6 +2,7 @@ import { addIncoming, type Block } from "../../ir/index.ts";
 import type { LocalVariable, TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
 import { isAggregate, sizeOf } from "../types.ts";
 import { aggregate } from "./aggregate.ts";
+import { isKeptClean } from "./copy.ts";
 import { forMap } from "./for-map.ts";
 import type { Body } from "./body.ts";
 import { assignMap, deleteElement, incrementMap } from "./map-access.ts";
@@ -92,7 +93,7 @@ function assignVariable(body: Body, variable: LocalVariable, value: TypedExpress
   if (home === undefined) return body.code.write(variable, body.scalar(value));
   if (isScalar(variable.type))
     body.b.store(widthOf(variable.type), home.base, body.scalar(value), { offset: home.offset });
-  else body.store(value, { ...home, clean: home.base.op === "alloca" });
+  else body.store(value, { ...home, clean: home.base.op === "alloca" || isKeptClean(variable.type) });
 }
 
 function declare(body: Body, variable: LocalVariable): void {

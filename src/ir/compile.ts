@@ -6,10 +6,14 @@ import { legalize } from "./machine/legalize.ts";
 import type { MachineFunction } from "./machine/machine.ts";
 import { selectInstructions } from "./machine/select.ts";
 import type { IrFunction, IrModule } from "./node.ts";
+import { optimizeFunction } from "./passes/index.ts";
 import type { CpuVersion, ProgramCode } from "./program-code.ts";
+import { removeUnreachable } from "./rewrite.ts";
 
 export interface CompileOptions {
   readonly cpu: CpuVersion;
+  /** Default true. */
+  readonly optimize?: boolean;
 }
 
 /**
@@ -19,16 +23,20 @@ export interface CompileOptions {
  * @throws {JumpRangeError} when a function is larger than a branch can jump
  */
 export function compileModule(module: IrModule, options: CompileOptions): ProgramCode {
+  for (const fn of module.functions) {
+    if (options.optimize === false) removeUnreachable(fn);
+    else optimizeFunction(fn);
+  }
   const sizes: number[] = [];
   const functions = neededFunctions(module).map((fn) => {
-    const machine = compileFunction(fn, options);
+    const machine = generateCode(fn, options);
     sizes.push(layOutFrame(machine));
     return machine;
   });
   return emitFunctions(functions, { cpu: options.cpu, stackSize: sizes[0] ?? 0 });
 }
 
-function compileFunction(fn: IrFunction, { cpu }: CompileOptions): MachineFunction {
+function generateCode(fn: IrFunction, { cpu }: CompileOptions): MachineFunction {
   legalize(fn, cpu);
   const machine = selectInstructions(fn, cpu);
   machine.blocks = reversePostorder(machine);

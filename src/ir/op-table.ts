@@ -115,6 +115,9 @@ export function isLeaf(value: Value): value is Leaf {
 
 /** Whether the value may go when nobody uses it. */
 export function isDiscardable(value: Value): boolean {
-  if (value.op === "call") return value.effects.pure === true || value.effects.discardable === true;
+  if (value.op === "call") {
+    const { pure, discardable, writes } = value.effects;
+    return pure === true || (discardable === true && writes?.length === 0);
+  }
   return OPS[value.op].effect !== "write";
 }

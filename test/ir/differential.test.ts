@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compileModule, printModule, validateModule } from "../../src/ir/index.ts";
 import type { CpuVersion, IrModule, ProgramCode } from "../../src/ir/index.ts";
+import { optimizeFunction } from "../../src/ir/passes/index.ts";
 import { encode } from "../../src/isa/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { SyscallError } from "../../src/kernel/index.ts";
@@ -83,10 +84,13 @@ describe.skipIf(kernel === undefined)("compiled modules in the kernel", () => {
           validateModule(module);
           const text = printModule(module);
           const expected = evaluate(module, words64);
-          const code = compileModule(module, { cpu });
           try {
-            expect(runOnce(kernel!, code, words64), text).toBe(expected);
-            loaded++;
+            for (const fn of module.functions) optimizeFunction(fn, () => validateModule(module));
+            for (const optimize of [false, true]) {
+              const code = compileModule(optimize ? module : randomModule(tape), { cpu, optimize });
+              expect(runOnce(kernel!, code, words64), text).toBe(expected);
+              loaded++;
+            }
           } catch (error) {
             if (error instanceof SyscallError && TOO_COMPLEX.test(`${error.errno} ${error.log ?? ""}`))
               return;

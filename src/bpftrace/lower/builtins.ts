@@ -1,7 +1,9 @@
 import type { Value } from "../../ir/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import type { Body } from "./body.ts";
+import { isKernelRecord } from "./place.ts";
 import { extend, integer } from "./scalar-form.ts";
+import { programKinds } from "./program-kind.ts";
 import { registerLayout } from "./target.ts";
 import { GLOBALS, type PidNamespace } from "./unit.ts";
 import type { PlanGlobals } from "../../object/index.ts";
@@ -66,10 +68,12 @@ export function slot(body: Body, index: number): Value {
   return body.b.load("i64", 8, body.context, { offset: index * 8 });
 }
 
-const SLOTTED: ReadonlySet<string> = new Set(["fentry", "fexit", "rawtracepoint", "iter"]);
+function isSlotted(body: Body): boolean {
+  return programKinds[body.probe.kind].slotted === true;
+}
 
 function argument(body: Body, index: number): Value {
-  if (SLOTTED.has(body.probe.kind)) return slot(body, index);
+  if (isSlotted(body)) return slot(body, index);
   const { args, stackPointer } = registers(body);
   const offset = args[index];
   if (offset !== undefined) return register(body, offset);
@@ -83,11 +87,13 @@ function argument(body: Body, index: number): Value {
   return b.load("i64", 8, place.base, { offset: place.offset });
 }
 
-function returned(body: Body, { index }: Builtin): Value {
-  if (!SLOTTED.has(body.probe.kind)) return register(body, registers(body).result);
+function returned(body: Body, { index, type }: Builtin): Value {
+  if (!isSlotted(body)) return register(body, registers(body).result);
   const { args } = body.probe;
   const parameters = args?.origin.kind === "parameters" ? args.origin.fields : [];
-  return slot(body, index ?? parameters.filter((field) => field.name !== "retval").length);
+  const value = slot(body, index ?? parameters.filter((field) => field.name !== "retval").length);
+  if (type.kind === "pointer" && isKernelRecord(type.target)) body.typed.set(value, "untrusted");
+  return value;
 }
 
 export function currentTask(body: Body): Value {
@@ -123,7 +129,7 @@ const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   retval: returned,
   ctx: (body) => body.context,
   func: (body) =>
-    SLOTTED.has(body.probe.kind)
+    isSlotted(body)
       ? body.code.helper("get_func_ip", body.context)
       : register(body, registers(body).instructionPointer),
   rand: (body) => low(body, body.code.helper("get_prandom_u32")),

@@ -23,7 +23,7 @@ export function lowerBlock(body: Body, block: TypedBlock): void {
   };
   for (const statement of block.statements) {
     if (body.code.ended) return;
-    if (statement.kind === "expression" && isAction(statement.expression)) {
+    if (statement.kind === "expression" && isAction(body, statement.expression)) {
       calls.push(statement.expression);
       const { name } = statement.expression;
       // A record ends with strings, and a program with exit.

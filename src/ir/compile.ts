@@ -1,5 +1,7 @@
 import { allocateRegisters } from "./machine/allocate.ts";
 import { emitFunctions } from "./machine/emit.ts";
+import { estimateFrequencies } from "./machine/frequency.ts";
+import { hoistMoves } from "./machine/hoisting.ts";
 import { layOutFrame } from "./machine/frame.ts";
 import { mergeBlocks, reversePostorder, threadJumps } from "./machine/layout.ts";
 import { legalize } from "./machine/legalize.ts";
@@ -40,6 +42,11 @@ function generateCode(fn: IrFunction, { cpu }: CompileOptions): MachineFunction 
   legalize(fn, cpu);
   const machine = selectInstructions(fn, cpu);
   machine.blocks = reversePostorder(machine);
+  hoistMoves(machine);
+  threadJumps(machine);
+  mergeBlocks(machine);
+  machine.blocks = reversePostorder(machine);
+  estimateFrequencies(machine);
   allocateRegisters(machine);
   threadJumps(machine);
   mergeBlocks(machine);

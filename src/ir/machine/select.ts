@@ -1,4 +1,5 @@
 import type { Block, Instruction, IrFunction, Leaf, SourcePosition, Terminator, Value } from "../node.ts";
+import { significantBits } from "../known-bits.ts";
 import { pair, successors } from "../node.ts";
 import { isBinary, PREDICATES } from "../op-table.ts";
 import type { CpuVersion } from "../program-code.ts";
@@ -99,8 +100,8 @@ class Selector {
     if (known >= 0) return known;
     if (value.op === "zext32" || this.#transparent.has(value)) {
       const [argument] = value.args;
-      // A leaf has no register of its own; this one is defined where the conversion is.
-      if (argument!.op === "param" || !isFreeLeaf(argument!)) return this.#register(argument!);
+      // A free value has no register of its own; this one is defined where the conversion is.
+      if (!isFreeLeaf(argument!)) return this.#register(argument!);
     }
     if (isFreeLeaf(value)) {
       const register = this.#virtual();
@@ -118,8 +119,14 @@ class Selector {
     this.#push(m.MOV64_X, { dst, src: this.#register(value) });
   }
 
-  #leafInto(leaf: Leaf, dst: Register): void {
+  #leafInto(leaf: FreeValue, dst: Register): void {
     switch (leaf.op) {
+      case "add": {
+        const [base, distance] = pair(leaf.args);
+        const imm = distance.op === "const" ? Number(distance.value) : 0;
+        this.#push(m.MOV64_X, { dst, src: m.FRAME_POINTER });
+        return this.#push(m.ALU64 | m.ADD, { dst, imm, slot: this.#slotOf.get(base)! });
+      }
       case "const": {
         const value = leaf.type === "i32" ? BigInt.asUintN(32, leaf.value) : leaf.value;
         if (BigInt.asIntN(32, value) === value) return this.#push(m.MOV64_K, { dst, imm: Number(value) });
@@ -144,12 +151,11 @@ class Selector {
         const { name, typed, weak } = leaf;
         return this.#push(m.LDIMM64, { dst, reloc: { kind: "ksym", name, typed, weak } });
       }
-      case "param":
-        return this.#push(m.MOV64_X, { dst, src: this.#register(leaf) });
     }
   }
 
   #instruction(value: Instruction): void {
+    if (isFreeLeaf(value)) return;
     switch (value.op) {
       case "load":
         return this.#load(value);
@@ -381,7 +387,7 @@ class Selector {
     if (target === undefined || target.phis.length === 0) return;
     if (next.length > 1) throw new TypeError(`the edge from b${block.id} to b${target.id} was not split`);
     const moves: { dst: Register; src: Register }[] = [];
-    const leaves: { dst: Register; leaf: Leaf }[] = [];
+    const leaves: { dst: Register; leaf: FreeValue }[] = [];
     for (const phi of target.phis) {
       if (this.#uses[phi.id] === 0) continue;
       const argument = phi.args[phi.incoming.indexOf(block)]!;
@@ -393,7 +399,7 @@ class Selector {
       this.#push(m.MOV64_X, { dst, src });
     }
     for (const { dst, leaf } of leaves) {
-      this.#live = leaf.op === "alloca" ? [this.#slotOf.get(leaf)!] : [];
+      this.#live = this.#slots.get(leaf) ?? [];
       this.#leafInto(leaf, dst);
     }
   }
@@ -449,8 +455,11 @@ class Selector {
 
 const ATOMIC_CODES = { add: m.ADD, and: m.AND, or: m.OR, xor: m.XOR, xchg: m.XCHG, cmpxchg: m.CMPXCHG };
 
-/** Leaves that are made anew at each use. Parameters live in a register. */
-function isFreeLeaf(value: Value): value is Exclude<Leaf, { readonly op: "param" }> {
+/** A leaf, or the address of a place in a stack slot. */
+type FreeValue = Exclude<Leaf, { readonly op: "param" }> | (Instruction & { readonly op: "add" });
+
+/** Values that are made anew at each use, in one or two instructions. Parameters live in a register. */
+function isFreeLeaf(value: Value): value is FreeValue {
   switch (value.op) {
     case "const":
     case "alloca":
@@ -460,6 +469,8 @@ function isFreeLeaf(value: Value): value is Exclude<Leaf, { readonly op: "param"
     case "loadTime":
     case "ksym":
       return true;
+    case "add":
+      return value.args[0]!.op === "alloca" && value.args[1]!.op === "const";
     default:
       return false;
   }
@@ -515,9 +526,8 @@ function readsLowBitsOnly(user: Value, index: number): boolean {
 }
 
 function transparentTruncations(fn: IrFunction): Set<Value> {
-  const transparent = new Set<Value>();
-  for (const block of fn.blocks)
-    for (const value of block.body) if (value.op === "trunc") transparent.add(value);
+  const truncations = fn.blocks.flatMap((block) => block.body.filter((value) => value.op === "trunc"));
+  const transparent = new Set<Value>(truncations);
   if (transparent.size === 0) return transparent;
   for (const block of fn.blocks) {
     for (const phi of block.phis) for (const argument of phi.args) transparent.delete(argument);
@@ -530,5 +540,7 @@ function transparentTruncations(fn: IrFunction): Set<Value> {
     // A comparison of 32 bits reads no more; yet bounds must be learned on the register that is used later.
     if (terminator.op !== "condBr") for (const argument of terminator.args) transparent.delete(argument);
   }
+  // Where the upper half is zero anyway, nothing needs to be done for anybody.
+  for (const value of truncations) if (significantBits(value.args[0]!) <= 32) transparent.add(value);
   return transparent;
 }

@@ -8,7 +8,7 @@ import { legalize } from "./machine/legalize.ts";
 import type { MachineFunction } from "./machine/machine.ts";
 import { selectInstructions } from "./machine/select.ts";
 import type { IrFunction, IrModule } from "./node.ts";
-import { optimizeFunction } from "./passes/index.ts";
+import { optimizeModule } from "./passes/index.ts";
 import type { CpuVersion, ProgramCode } from "./program-code.ts";
 import { removeUnreachable } from "./rewrite.ts";
 
@@ -25,10 +25,8 @@ export interface CompileOptions {
  * @throws {JumpRangeError} when a function is larger than a branch can jump
  */
 export function compileModule(module: IrModule, options: CompileOptions): ProgramCode {
-  for (const fn of module.functions) {
-    if (options.optimize === false) removeUnreachable(fn);
-    else optimizeFunction(fn);
-  }
+  if (options.optimize === false) for (const fn of module.functions) removeUnreachable(fn);
+  else optimizeModule(module);
   const sizes: number[] = [];
   const functions = neededFunctions(module).map((fn) => {
     const machine = generateCode(fn, options);

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compileModule, printModule, validateModule } from "../../src/ir/index.ts";
 import type { CpuVersion, IrModule, ProgramCode } from "../../src/ir/index.ts";
-import { optimizeFunction } from "../../src/ir/passes/index.ts";
+import { optimizeModule } from "../../src/ir/passes/index.ts";
 import { encode } from "../../src/isa/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { SyscallError } from "../../src/kernel/index.ts";
@@ -85,7 +85,7 @@ describe.skipIf(kernel === undefined)("compiled modules in the kernel", () => {
           const text = printModule(module);
           const expected = evaluate(module, words64);
           try {
-            for (const fn of module.functions) optimizeFunction(fn, () => validateModule(module));
+            optimizeModule(module, () => validateModule(module));
             for (const optimize of [false, true]) {
               const code = compileModule(optimize ? module : randomModule(tape), { cpu, optimize });
               expect(runOnce(kernel!, code, words64), text).toBe(expected);

@@ -1,15 +1,16 @@
 import type { Block, Instruction, IrFunction, Leaf, SourcePosition, Terminator, Value } from "../node.ts";
-import { significantBits } from "../known-bits.ts";
+import { stackUse } from "../memory-regions.ts";
 import { pair, successors } from "../node.ts";
 import { isBinary, PREDICATES } from "../op-table.ts";
 import type { CpuVersion } from "../program-code.ts";
+import { pieces } from "../pieces.ts";
 import { countUses } from "../rewrite.ts";
 import { BINARY_CODES, JUMP_CODES } from "./code-tables.ts";
 import type { BinaryRow } from "./code-tables.ts";
 import * as m from "./machine.ts";
 import type { MachineBlock, MachineFunction, MachineInsn, Register, StackSlot } from "./machine.ts";
 import { parallelCopy } from "./parallel-copy.ts";
-import { slotsByValue } from "./slots.ts";
+import { transparentTruncations } from "./truncations.ts";
 
 /** Turns a legal function into machine code over virtual registers. */
 export function selectInstructions(fn: IrFunction, cpu: CpuVersion): MachineFunction {
@@ -44,7 +45,11 @@ class Selector {
       const { size, align, name, position } = leaf;
       this.#slotOf.set(leaf, { size, align, name, position, escapes: false, offset: 0 });
     }
-    this.#slots = slotsByValue(fn, this.#slotOf);
+    const { roots, escaped } = stackUse(fn);
+    this.#slots = new Map(
+      [...roots].map(([value, set]) => [value, [...set].map((root) => this.#slotOf.get(root)!)]),
+    );
+    for (const root of escaped) this.#slotOf.get(root)!.escapes = true;
   }
 
   run(): MachineFunction {
@@ -300,8 +305,6 @@ class Selector {
     const target = this.#target(base, value.offset, value.reloc);
     const operand = storeImmediate(stored, value.width);
     if (operand !== undefined) return this.#push(m.ST | m.MEM | size, { ...target, imm: operand });
-    const escaping = this.#slots.get(stored);
-    for (const slot of escaping ?? []) slot.escapes = true;
     this.#push(m.STX | m.MEM | size, { ...target, src: this.#register(stored) });
   }
 
@@ -492,55 +495,4 @@ function storeImmediate(value: Value, width: number): number | undefined {
   if (value.op !== "const") return undefined;
   const imm = BigInt.asIntN(32, value.value);
   return width < 8 || imm === value.value ? Number(imm) : undefined;
-}
-
-/** The widest aligned accesses that cover `size` bytes, in order. */
-export function* pieces(size: number, align: number): Generator<{ at: number; width: 1 | 2 | 4 | 8 }> {
-  for (let at = 0; at < size;) {
-    const left = size - at;
-    const fits = (width: number): boolean => width <= left && align >= width;
-    const width = fits(8) ? 8 : fits(4) ? 4 : fits(2) ? 2 : 1;
-    yield { at, width };
-    at += width;
-  }
-}
-
-/** Uses of a 32-bit value that look at its low 32 bits only, whatever the register's upper half holds. */
-function readsLowBitsOnly(user: Value, index: number): boolean {
-  switch (user.op) {
-    case "store":
-      return index === 1 && user.width <= 4;
-    case "sext32":
-      return true;
-    case "neg":
-    case "zext8":
-    case "zext16":
-    case "sext8":
-    case "sext16":
-    case "bswap16":
-    case "bswap32":
-      return user.type === "i32";
-    default:
-      return user.type === "i32" && isBinary(user.op);
-  }
-}
-
-function transparentTruncations(fn: IrFunction): Set<Value> {
-  const truncations = fn.blocks.flatMap((block) => block.body.filter((value) => value.op === "trunc"));
-  const transparent = new Set<Value>(truncations);
-  if (transparent.size === 0) return transparent;
-  for (const block of fn.blocks) {
-    for (const phi of block.phis) for (const argument of phi.args) transparent.delete(argument);
-    for (const value of block.body) {
-      value.args.forEach((argument, index) => {
-        if (!readsLowBitsOnly(value, index)) transparent.delete(argument);
-      });
-    }
-    const terminator = block.terminator!;
-    // A comparison of 32 bits reads no more; yet bounds must be learned on the register that is used later.
-    if (terminator.op !== "condBr") for (const argument of terminator.args) transparent.delete(argument);
-  }
-  // Where the upper half is zero anyway, nothing needs to be done for anybody.
-  for (const value of truncations) if (significantBits(value.args[0]!) <= 32) transparent.add(value);
-  return transparent;
 }

@@ -79,7 +79,10 @@ function placeJumps(fn: MachineFunction, cpu: CpuVersion): PlacedInsn[] {
   fn.blocks.forEach((block, index) => {
     starts.set(block, position);
     const following = fn.blocks[index + 1];
-    if (block.next.length === 2 && block.next[0] === following) invertJump(block, cpu === "v1");
+    // One of two ways must be jumped to; if both, the usual one in one step.
+    if (block.next[0] === following || (block.likely === false && block.next[1] !== following)) {
+      if (block.next.length === 2) invertJump(block, cpu === "v1");
+    }
     block.insns.forEach(push);
     const [first, second] = block.next;
     const last = block.insns.at(-1);

@@ -2,6 +2,9 @@ import { liveIn, predecessorsOf } from "./liveness.ts";
 import { isConditionalJump, MOV64_K, MOV64_X, readsDst, readsSrc, FRAME_POINTER } from "./machine.ts";
 import type { MachineFunction, MachineInsn } from "./machine.ts";
 
+/** Moves from registers mostly go when registers are allocated; of constants there must be one only. */
+const MOST = 3;
+
 /**
  * `if c { x = 1 } else { x = 0 }` becomes `x = 1; if !c { x = 0 }`: where one way of a fork does nothing
  * but a move that the other way overwrites, the move goes in front of the fork, and a jump is saved.
@@ -13,17 +16,22 @@ export function hoistMoves(fn: MachineFunction): void {
     if (fork.next.length !== 2) continue;
     for (const [index, way] of fork.next.entries()) {
       const other = fork.next[1 - index]!;
-      const [move] = way.insns;
-      if (way.insns.length !== 1 || move === undefined || way.next.length !== 1) continue;
-      if (predecessors.get(way)!.length !== 1 || !isPlainMove(move)) continue;
+      const moves = way.insns;
+      const count = moves.length;
+      if (count === 0 || count > MOST || way.next.length !== 1) continue;
+      if (predecessors.get(way)!.length !== 1 || !moves.every(isPlainMove)) continue;
+      if (moves.filter((move) => move.code === MOV64_K).length > 1) continue;
       const jump = fork.insns.at(-1);
       if (jump === undefined || !isConditionalJump(jump)) continue;
-      if ((readsDst(jump) && jump.dst === move.dst) || (readsSrc(jump) && jump.src === move.dst)) continue;
-      // The value must not be wanted by the other way, where it would now be wrong.
-      if (needed.get(other)!.has(move.dst) || other.next.length !== 1 || other.next[0] !== way.next[0])
-        continue;
+      if (other.next.length !== 1 || other.next[0] !== way.next[0]) continue;
+      // The values must not be wanted by the other way, where they would now be wrong, nor by the jump.
+      const wanted = ({ dst }: MachineInsn): boolean =>
+        needed.get(other)!.has(dst) ||
+        (readsDst(jump) && jump.dst === dst) ||
+        (readsSrc(jump) && jump.src === dst);
+      if (moves.some(wanted)) continue;
       way.insns = [];
-      fork.insns.splice(-1, 0, move);
+      fork.insns.splice(-1, 0, ...moves);
       break;
     }
   }

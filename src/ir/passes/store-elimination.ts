@@ -115,7 +115,11 @@ class StoreElimination {
   #write(address: Value, offset: number, size: number, live: LiveBytes): void {
     const slot = this.#slot(address);
     const bytes = slot === undefined ? undefined : live.get(slot);
-    if (bytes !== undefined) live.set(slot!, bytes & ~mask(offset, size));
+    if (bytes === undefined) return;
+    const left = bytes & ~mask(offset, size);
+    // Dead slots leave the map: blocks of large programs would drag thousands along.
+    if (left === 0n) live.delete(slot!);
+    else live.set(slot!, left);
   }
 
   #read(address: Value, offset: number, size: number, live: LiveBytes): void {

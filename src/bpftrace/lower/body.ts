@@ -59,6 +59,8 @@ export class Body {
    * through a `trusted` one may be a pointer that the verifier wants compared with null.
    */
   readonly typed: WeakMap<Value, "trusted" | "untrusted"> = new WeakMap();
+  /** Variables that hold such an address on some way, so that the verifier may see a pointer in them. */
+  readonly mayBeTyped: WeakSet<LocalVariable> = new WeakSet();
   /** Memory of variables that do not fit a register or whose address is taken. */
   readonly homes: Map<LocalVariable, Place> = new Map();
   /** Address of what callbacks share with the program. */

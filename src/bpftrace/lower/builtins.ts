@@ -2,7 +2,7 @@ import type { Value } from "../../ir/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import type { Body } from "./body.ts";
 import { isKernelRecord } from "./place.ts";
-import { extend, integer } from "./scalar-form.ts";
+import { asNumber, extend, integer } from "./scalar-form.ts";
 import { programKinds } from "./program-kind.ts";
 import { registerLayout } from "./target.ts";
 import { GLOBALS, type PidNamespace } from "./unit.ts";
@@ -127,7 +127,7 @@ const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   cgroup: (body) => body.code.helper("get_current_cgroup_id"),
   argN: (body, { index }) => argument(body, index ?? 0),
   retval: returned,
-  ctx: (body) => body.context,
+  ctx: (body) => asNumber(body, body.context),
   func: (body) =>
     isSlotted(body)
       ? body.code.helper("get_func_ip", body.context)

@@ -298,7 +298,7 @@ export function typedPointer(body: Body, address: Value, { btf, root }: KernelMe
       : b.i32(root);
     const effects = { pure: true, reads: [], writes: [] };
     const callee = { kind: "kfunc", name: "bpf_rdonly_cast" } as const;
-    const pointer = b.call(callee, [address, typeId], { type: "ptr", effects });
+    const pointer = b.call(callee, [address, typeId], { effects });
     body.typed.set(pointer, "untrusted");
     return pointer;
   });

@@ -9,6 +9,7 @@ import { lowerCall } from "./calls.ts";
 import { incrementMap, mapPlace } from "./map-access.ts";
 import { fieldAddress, loadScalar, widthOf } from "./place.ts";
 import {
+  asNumber,
   comparisonPredicate,
   extend,
   integer,
@@ -65,7 +66,7 @@ export function lowerScalar(body: Body, expression: TypedExpression): Value {
     case "tupleField":
       return loadScalar(body, body.locate(expression), expression.type);
     case "addressOf":
-      return fieldAddress(body, body.locate(expression.operand));
+      return asNumber(body, fieldAddress(body, body.locate(expression.operand)));
     case "increment":
       return increment(body, expression);
     case "blockValue": {

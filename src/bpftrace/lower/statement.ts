@@ -90,7 +90,11 @@ function lowerEffect(body: Body, expression: TypedExpression): void {
 
 function assignVariable(body: Body, variable: LocalVariable, value: TypedExpression): void {
   const home = body.homes.get(variable);
-  if (home === undefined) return body.code.write(variable, body.scalar(value));
+  if (home === undefined) {
+    const scalar = body.scalar(value);
+    if (body.typed.has(scalar)) body.mayBeTyped.add(variable);
+    return body.code.write(variable, scalar);
+  }
   if (isScalar(variable.type))
     body.b.store(widthOf(variable.type), home.base, body.scalar(value), { offset: home.offset });
   else body.store(value, { ...home, clean: home.base.op === "alloca" || isKeptClean(variable.type) });

@@ -1,4 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from "../util/index.ts";
+import { essentialName } from "./core/relocation.ts";
 import { BtfError } from "./error.ts";
 import { BtfKind, isComposite, isEnum, isModifier, kindsByNumber, kindTable } from "./kind.ts";
 import type { BtfSections } from "./sections.ts";
@@ -74,6 +75,7 @@ export class Btf {
   /** Index into #words of each own type. */
   readonly #starts: Uint32Array;
   #names: NameChains | undefined;
+  #flavours: number[] | undefined;
 
   constructor(sections: BtfSections, base?: Btf) {
     this.base = base;
@@ -265,6 +267,12 @@ export class Btf {
     return this.#findOwn(name, kind, false);
   }
 
+  /** Own types named `name___x`, x not starting with an underscore: flavours of one type in CO-RE's sense. */
+  ownFlavours(name: string): number[] {
+    this.#flavours ??= this.#findFlavours();
+    return this.#flavours.filter((id) => essentialName(this.name(id)) === name);
+  }
+
   /** The first enum with an enumerator of that name. */
   findEnumerator(name: string): { readonly type: number; readonly value: bigint } | undefined {
     const inBase = this.base?.findEnumerator(name);
@@ -280,6 +288,21 @@ export class Btf {
       }
     }
     return undefined;
+  }
+
+  /** Few types, if any, have such names; one search in the strings finds them. */
+  #findFlavours(): number[] {
+    const strings = Buffer.from(this.#strings.buffer, this.#strings.byteOffset, this.#strings.byteLength);
+    const names = new Set<string>();
+    for (let at = strings.indexOf("___"); at >= 0; at = strings.indexOf("___", at + 1)) {
+      const start = strings.lastIndexOf(0, at) + 1;
+      const end = strings.indexOf(0, at);
+      names.add(strings.toString("utf8", start, end));
+      at = end;
+    }
+    return [...names]
+      .filter((name) => essentialName(name) !== name)
+      .flatMap((name) => this.#findOwn(name, undefined, false));
   }
 
   #enumerator(id: number, index: number): BtfEnumerator {

@@ -1,4 +1,4 @@
-import type { BinaryOp, Leaf, Predicate, Value } from "./node.ts";
+import type { AtomicOp, BinaryOp, ConvertOp, Leaf, Predicate, UnaryOp, Value } from "./node.ts";
 
 /** How an instruction stands to the world around it. */
 export type Effect =
@@ -89,7 +89,7 @@ export const PREDICATES: Readonly<Record<Predicate, PredicateRow>> = {
   clear: { not: "set", swapped: "clear" },
 };
 
-const BINARY_OPS: ReadonlySet<string> = new Set<BinaryOp>([
+export const BINARY_OPS: readonly BinaryOp[] = [
   "add",
   "sub",
   "mul",
@@ -103,11 +103,18 @@ const BINARY_OPS: ReadonlySet<string> = new Set<BinaryOp>([
   "shl",
   "lshr",
   "ashr",
-]);
-
-export function isBinary(op: string): op is BinaryOp {
-  return BINARY_OPS.has(op);
-}
+];
+export const UNARY_OPS: readonly UnaryOp[] = ["neg", "bswap16", "bswap32", "bswap64"];
+export const CONVERT_OPS: readonly ConvertOp[] = [
+  "trunc",
+  "zext8",
+  "zext16",
+  "zext32",
+  "sext8",
+  "sext16",
+  "sext32",
+];
+export const ATOMIC_OPS: readonly AtomicOp[] = ["add", "and", "or", "xor", "xchg", "cmpxchg"];
 
 export function isLeaf(value: Value): value is Leaf {
   return OPS[value.op] === leaf;
@@ -115,9 +122,6 @@ export function isLeaf(value: Value): value is Leaf {
 
 /** Whether the value may go when nobody uses it. */
 export function isDiscardable(value: Value): boolean {
-  if (value.op === "call") {
-    const { pure, discardable, writes } = value.effects;
-    return pure === true || (discardable === true && writes?.length === 0);
-  }
+  if (value.op === "call") return value.effects.pure === true || value.effects.discardable === true;
   return OPS[value.op].effect !== "write";
 }

@@ -1,6 +1,4 @@
-/** From the checked script to an object and the session's plan. */
-export { generate } from "./generate.ts";
-export type { Generated, GenerateOptions } from "./generate.ts";
+/** From the checked script to intermediate code, maps and the session's plan. */
 export { lower } from "./lower.ts";
 export type { Lowered, LoweredProgram, LowerOptions } from "./lower.ts";
 export { LocalTypes } from "./local-types.ts";

@@ -22,14 +22,6 @@ export interface UnitOptions {
   readonly config: CheckedConfig;
   /** Traced process: a number, or `global` where it is known only when the program starts. */
   readonly pid?: number | "global";
-  readonly pidNamespace?: PidNamespace;
-}
-
-/** The tracer's pid namespace where it is not the first one: process ids are those seen from there. */
-export interface PidNamespace {
-  /** stat(2) of /proc/self/ns/pid. */
-  readonly device: bigint;
-  readonly inode: bigint;
 }
 
 /** What all programs of a script share while they are compiled. */
@@ -38,7 +30,6 @@ export class Unit {
   readonly target: CompileTarget;
   readonly config: CheckedConfig;
   readonly pid: number | "global" | undefined;
-  readonly pidNamespace: PidNamespace | undefined;
   readonly types: LocalTypes = new LocalTypes();
   readonly records: PlanRecord[] = [];
   readonly diagnostics: Diagnostic[] = [];
@@ -53,7 +44,6 @@ export class Unit {
     this.target = options.target;
     this.config = options.config;
     this.pid = options.pid;
-    this.pidNamespace = options.pidNamespace;
   }
 
   storage(map: CheckedMap): MapStorage {

@@ -1,9 +1,0 @@
-export {
-  alignUp,
-  ByteReader,
-  ByteWriter,
-  decodeFixedString,
-  decodeUtf8,
-  encodeUtf8,
-  OutOfBoundsError,
-} from "./bytes.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { install } from "./apt.ts";
-import { image } from "./image.ts";
+import { image, type Folder } from "./image.ts";
 import { kernelImage, type KernelName } from "./kernels.ts";
 import { Unavailable } from "./unavailable.ts";
 
@@ -16,6 +16,7 @@ const RUN_TIMEOUT = 60_000;
 export interface GuestOptions {
   /** Folder of other tools that appears as /peers. */
   readonly peers?: string | undefined;
+  readonly folders?: readonly Folder[];
   /** MiB. */
   readonly memory?: number;
 }
@@ -239,7 +240,7 @@ export class GuestProcess {
 function prepare(kernel: KernelName, options: GuestOptions, folder: string): string[] {
   requireQemu();
   const initrd = join(folder, "initrd");
-  writeFileSync(initrd, image(options.peers));
+  writeFileSync(initrd, image(folders(options)));
   const memory = options.memory ?? (options.peers === undefined ? 1024 : 2048);
   return [
     ...machineArguments(kernelImage(kernel), initrd, memory),
@@ -258,7 +259,7 @@ export function bootShell(kernel: KernelName, options: GuestOptions = {}): numbe
   const folder = mkdtempSync(join(tmpdir(), "bpfkit-guest-"));
   try {
     const initrd = join(folder, "initrd");
-    writeFileSync(initrd, image(options.peers));
+    writeFileSync(initrd, image(folders(options)));
     const memory = options.memory ?? 2048;
     const args = [
       ...machineArguments(kernelImage(kernel), initrd, memory),
@@ -271,6 +272,10 @@ export function bootShell(kernel: KernelName, options: GuestOptions = {}): numbe
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function folders({ peers, folders: more = [] }: GuestOptions): Folder[] {
+  return peers === undefined ? [...more] : [...more, { from: peers, to: "peers" }];
 }
 
 function commandLine(extra: string): string {

@@ -10,8 +10,14 @@ const PROJECT = ["package.json", "dist", "examples", "tools", "test/programs"];
 const PACKAGES = ["koffi", "@koromix"];
 const LAUNCHER = '#!/bin/sh\nexec node /bpfkit/dist/cli/main.js "$@"\n';
 
-/** The guest's whole file system, as an initramfs: busybox, Node, the built project, and `peers` if given. */
-export function image(peers: string | undefined): Buffer {
+/** A folder of this machine and where it appears in the guest (`bpfkit/bench`). */
+export interface Folder {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The guest's whole file system, as an initramfs: busybox, Node, the built project, and more folders. */
+export function image(folders: readonly Folder[]): Buffer {
   const root = repository();
   const here = join(root, "test", "guest");
   return cpio([
@@ -20,12 +26,14 @@ export function image(peers: string | undefined): Buffer {
     file("bin/busybox", readFileSync(busybox()), 0o755),
     file("usr/bin/node", readFileSync(process.execPath), 0o755),
     ...libraries(process.execPath),
+    // Where `libc` as a probe's target is looked up.
+    ...tree("/etc/ld.so.cache", "etc/ld.so.cache"),
     ...["proc", "sys", "dev", "tmp", "run", "root", "etc"].map(directory),
     ...PROJECT.flatMap((path) => tree(join(root, path), `bpfkit/${path}`)),
     ...PACKAGES.flatMap((name) => tree(join(root, "node_modules", name), `bpfkit/node_modules/${name}`)),
     file("bpfkit/bpfkit", Buffer.from(LAUNCHER), 0o755),
     { path: "usr/bin/bpfkit", kind: "symlink", target: "/bpfkit/bpfkit" },
-    ...(peers === undefined ? [] : tree(peers, "peers")),
+    ...folders.flatMap(({ from, to }) => tree(from, to)),
   ]);
 }
 

@@ -1,0 +1,83 @@
+// Runs where probes may attach to everything, in a guest: measures every tool on every script and prints
+// one JSON value.  node inside.js SECTIONS ROUNDS EVENTS TOOL=COMMAND...
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openKernel } from "../src/open-kernel.ts";
+import {
+  attempt,
+  measureCost,
+  measureOutput,
+  measureSize,
+  measureStart,
+  withoutIncludes,
+} from "./measurements.ts";
+import type { Measured, Report } from "./report.ts";
+import type { Tool } from "./tracer.ts";
+
+const SCRIPTS = "bench/scripts";
+const ONE_LINER =
+  'tracepoint:syscalls:sys_enter_execve,tracepoint:syscalls:sys_enter_execveat { printf("%-6d %-8s", pid, comm); join(args->argv);}';
+const EVERY_WRITE =
+  'tracepoint:syscalls:sys_enter_write /comm == "dd" && args.fd == 1/ { printf("event %d %s %d\\n", pid, comm, args.count); }';
+
+/** Shell lines that make events of a known kind and number. */
+const COSTS: readonly { readonly script: string; readonly load: string }[] = [
+  { script: "syscalls-by-process", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
+  { script: "syscalls-by-id", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
+  { script: "read-latency", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
+  { script: "write-statistics", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
+  { script: "vfs-read-results", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
+  { script: "vfs-stacks", load: "dd if=/dev/zero of=/dev/null bs=1 count=50000" },
+  { script: "typed-entry", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
+  { script: "arithmetic", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
+  { script: "execs", load: "i=0; while [ $i -lt 200 ]; do /bin/busybox true a b c; i=$((i+1)); done" },
+  {
+    script: "process-creation",
+    load: "i=0; while [ $i -lt 200 ]; do /bin/busybox true a b c; i=$((i+1)); done",
+  },
+];
+
+const [sectionList, rounds, events, ...toolList] = process.argv.slice(2);
+const sections = new Set(sectionList!.split(","));
+const tools: Tool[] = toolList.map((text) => {
+  const [name, command] = text.split("=");
+  return { name: name!, argv: command!.split(" ") };
+});
+
+using kernel = await openKernel();
+writeFileSync("/tmp/one-liner.bt", ONE_LINER);
+writeFileSync("/tmp/every-write.bt", EVERY_WRITE);
+
+async function each<T>(what: string, measure: (tool: Tool) => Promise<T>): Promise<Measured<T>> {
+  const byTool: Measured<T>["byTool"] = {};
+  for (const tool of tools) {
+    byTool[tool.name] = await attempt(() => measure(tool));
+    console.error(`${what}: ${tool.name}: ${JSON.stringify(byTool[tool.name])}`);
+  }
+  return { what, byTool };
+}
+
+const report: Report = { kernel: kernel.name, start: [], size: [], cost: [], output: [] };
+if (sections.has("start")) {
+  const process = withoutIncludes("examples/process-creation.bt");
+  for (const [what, script] of [
+    ["one-liner", "/tmp/one-liner.bt"],
+    ["process-creation", process],
+  ] as const)
+    report.start.push(await each(what, (tool) => measureStart(tool, script, Number(rounds))));
+}
+if (sections.has("size"))
+  for (const file of readdirSync(SCRIPTS).sort((a, b) => a.localeCompare(b)))
+    report.size.push(
+      await each(file.replace(/\.bt$/, ""), (tool) => measureSize(kernel, tool, join(SCRIPTS, file))),
+    );
+if (sections.has("cost"))
+  for (const { script, load } of COSTS)
+    report.cost.push(
+      await each(script, (tool) => measureCost(kernel, tool, join(SCRIPTS, `${script}.bt`), load)),
+    );
+if (sections.has("output"))
+  report.output.push(
+    await each("printf to a file", (tool) => measureOutput(tool, "/tmp/every-write.bt", Number(events))),
+  );
+console.log(JSON.stringify(report));

@@ -1,0 +1,156 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { createReadStream, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Kernel } from "../src/kernel/index.ts";
+import { listPrograms, newPrograms } from "./programs.ts";
+import { Tracer, withTracer, type Tool, type Usage } from "./tracer.ts";
+
+/** A measurement that a tool could not give, and why. */
+export interface Failure {
+  readonly failed: string;
+}
+
+export interface StartResult {
+  readonly attached: Usage;
+  readonly end: Usage;
+}
+
+export interface SizeResult {
+  /** Instructions as loaded, all programs of the script. */
+  readonly insns: number;
+  readonly programs: number;
+}
+
+export interface CostResult {
+  /** Nanoseconds in BPF programs for each event. */
+  readonly time: number;
+  readonly events: number;
+}
+
+export interface OutputResult {
+  readonly events: number;
+  readonly delivered: number;
+  readonly lost: number;
+  /** Delivered events a second, from the first event to the tracer's end. */
+  readonly rate: number;
+}
+
+const OUTPUT = "/tmp/bench-output";
+
+/** Medians over `rounds` runs. */
+export async function measureStart(tool: Tool, script: string, rounds: number): Promise<StartResult> {
+  const runs: StartResult[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const tracer = new Tracer(tool, script, OUTPUT);
+    try {
+      const attached = await tracer.attached();
+      await sleep(300);
+      runs.push({ attached, end: await tracer.stop() });
+    } finally {
+      tracer.kill();
+    }
+  }
+  return {
+    attached: medianUsage(runs.map((run) => run.attached)),
+    end: medianUsage(runs.map((run) => run.end)),
+  };
+}
+
+export async function measureSize(kernel: Kernel, tool: Tool, script: string): Promise<SizeResult> {
+  const before = listPrograms(kernel);
+  return withTracer(new Tracer(tool, script, OUTPUT), async (tracer) => {
+    const programs = newPrograms(kernel, before);
+    await tracer.stop();
+    return { insns: programs.reduce((sum, { insns }) => sum + insns, 0), programs: programs.length };
+  });
+}
+
+/** Time in the script's programs while `load` (a shell line) runs; needs the kernel's BPF statistics. */
+export async function measureCost(
+  kernel: Kernel,
+  tool: Tool,
+  script: string,
+  load: string,
+): Promise<CostResult> {
+  const before = listPrograms(kernel);
+  writeFileSync("/proc/sys/kernel/bpf_stats_enabled", "1");
+  try {
+    return await withTracer(new Tracer(tool, script, OUTPUT), async (tracer) => {
+      const start = newPrograms(kernel, before);
+      execFileSync("sh", ["-c", load], { stdio: "ignore" });
+      const end = newPrograms(kernel, before);
+      await tracer.stop();
+      const total = (list: typeof start, field: "runTime" | "runs"): number =>
+        list.reduce((sum, program) => sum + Number(program[field]), 0);
+      const events = total(end, "runs") - total(start, "runs");
+      return { time: (total(end, "runTime") - total(start, "runTime")) / events, events };
+    });
+  } finally {
+    writeFileSync("/proc/sys/kernel/bpf_stats_enabled", "0");
+  }
+}
+
+/** `events` writes of one byte by dd, each printed as a line into a file, as fast as they come. */
+export async function measureOutput(tool: Tool, script: string, events: number): Promise<OutputResult> {
+  rmSync(OUTPUT, { force: true });
+  return withTracer(new Tracer(tool, script, OUTPUT), async (tracer) => {
+    const start = performance.now();
+    spawnSync("dd", ["if=/dev/zero", "of=/dev/null", "bs=1", `count=${events}`], { stdio: "ignore" });
+    await tracer.stop();
+    const seconds = (performance.now() - start) / 1000;
+    const delivered = await countLines(OUTPUT, "event ");
+    const reports = `${tracer.messages}${await lostLines(OUTPUT)}`;
+    const lost = [...reports.matchAll(/Lost (\d+) events/gi)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    );
+    return { events, delivered, lost, rate: delivered / seconds };
+  });
+}
+
+async function countLines(path: string, prefix: string): Promise<number> {
+  let count = 0;
+  for await (const line of lines(path)) if (line.startsWith(prefix)) count++;
+  return count;
+}
+
+async function lostLines(path: string): Promise<string> {
+  let found = "";
+  for await (const line of lines(path)) if (/lost/i.test(line)) found += `${line}\n`;
+  return found;
+}
+
+async function* lines(path: string): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of createReadStream(path, "latin1")) {
+    const parts = (rest + String(chunk)).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+  if (rest !== "") yield rest;
+}
+
+function medianUsage(runs: readonly Usage[]): Usage {
+  const of = (field: keyof Usage): number => median(runs.map((run) => run[field]));
+  return { wall: of("wall"), cpu: of("cpu"), memory: of("memory") };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+/** The result, or why there is none: one tool's failure must not end the comparison. */
+export async function attempt<T>(measure: () => Promise<T>): Promise<T | Failure> {
+  try {
+    return await measure();
+  } catch (error) {
+    return { failed: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Scripts that the peers refuse as they are: what they cannot read is left out for them. */
+export function withoutIncludes(script: string): string {
+  const plain = `/tmp/bench-${script.replaceAll("/", "-")}`;
+  writeFileSync(plain, readFileSync(script, "utf8").replace(/^#include.*$/gm, ""));
+  return plain;
+}

@@ -1,0 +1,93 @@
+import type { CostResult, Failure, OutputResult, SizeResult, StartResult } from "./measurements.ts";
+
+/** One thing measured with every tool. */
+export interface Measured<T> {
+  readonly what: string;
+  readonly byTool: Record<string, T | Failure>;
+}
+
+export interface Report {
+  readonly kernel: string;
+  readonly start: Measured<StartResult>[];
+  readonly size: Measured<SizeResult>[];
+  readonly cost: Measured<CostResult>[];
+  readonly output: Measured<OutputResult>[];
+}
+
+interface Column<T> {
+  readonly title: string;
+  readonly digits: number;
+  readonly read: (result: T) => number;
+  /** Whether a ratio to the peer says something. */
+  readonly compared: boolean;
+}
+
+const START: readonly Column<StartResult>[] = [
+  { title: "s to attached", digits: 3, read: ({ attached }) => attached.wall, compared: true },
+  { title: "cpu s to attached", digits: 3, read: ({ attached }) => attached.cpu, compared: true },
+  { title: "MiB to attached", digits: 1, read: ({ attached }) => attached.memory, compared: true },
+  { title: "s to end", digits: 3, read: ({ end }) => end.wall, compared: true },
+  { title: "cpu s to end", digits: 2, read: ({ end }) => end.cpu, compared: true },
+  { title: "MiB to end", digits: 1, read: ({ end }) => end.memory, compared: true },
+];
+const SIZE: readonly Column<SizeResult>[] = [
+  { title: "instructions", digits: 0, read: ({ insns }) => insns, compared: true },
+];
+const COST: readonly Column<CostResult>[] = [
+  { title: "ns an event", digits: 0, read: ({ time }) => time, compared: true },
+  { title: "events", digits: 0, read: ({ events }) => events, compared: false },
+];
+const OUTPUT: readonly Column<OutputResult>[] = [
+  { title: "events/s", digits: 0, read: ({ rate }) => rate, compared: true },
+  { title: "delivered", digits: 0, read: ({ delivered }) => delivered, compared: false },
+  { title: "lost", digits: 0, read: ({ lost }) => lost, compared: false },
+];
+
+/** The report as text: one block a section; ratios are the first tool's value over the second's. */
+export function reportText(report: Report): string {
+  return [
+    `kernel: ${report.kernel}`,
+    ...section("start", report.start, START),
+    ...section("instructions", report.size, SIZE),
+    ...section("time in BPF programs", report.cost, COST),
+    ...section("printf at full load", report.output, OUTPUT),
+    "",
+  ].join("\n");
+}
+
+function section<T extends object>(
+  title: string,
+  rows: readonly Measured<T>[],
+  columns: readonly Column<T>[],
+): string[] {
+  if (rows.length === 0) return [];
+  const lines = columns.flatMap((column) => columnLines(rows, column));
+  const failures = rows.flatMap(({ what, byTool }) =>
+    Object.entries(byTool).flatMap(([tool, result]) =>
+      "failed" in result ? [`  ${what}: ${tool} failed: ${result.failed.split("\n")[0]}`] : [],
+    ),
+  );
+  return ["", title, ...lines, ...failures];
+}
+
+function columnLines<T extends object>(rows: readonly Measured<T>[], column: Column<T>): string[] {
+  const ratios: number[] = [];
+  const lines = rows.map(({ what, byTool }) => {
+    const values = Object.values(byTool).map((result) =>
+      "failed" in result ? undefined : column.read(result),
+    );
+    const [own, peer] = values;
+    const ratio = column.compared && own !== undefined && peer !== undefined ? own / peer : undefined;
+    if (ratio !== undefined) ratios.push(ratio);
+    const cells = values.map((value) =>
+      (value === undefined ? "-" : value.toFixed(column.digits)).padStart(12),
+    );
+    return `  ${what.padEnd(24)}${column.title.padEnd(18)}${cells.join("")}${ratio === undefined ? "" : ratio.toFixed(2).padStart(8)}`;
+  });
+  if (ratios.length < 2) return lines;
+  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
+  return [
+    ...lines,
+    `  ${"geometric mean".padEnd(24)}${column.title.padEnd(18)}${mean.toFixed(2).padStart(32)}`,
+  ];
+}

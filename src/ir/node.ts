@@ -232,6 +232,11 @@ export interface IrModule {
   readonly functions: IrFunction[];
 }
 
+/** The two arguments of what has two. */
+export function pair(args: readonly Value[]): [Value, Value] {
+  return [args[0]!, args[1]!];
+}
+
 /** Blocks that control may go to next, without repetition. */
 export function successors(block: Block): Block[] {
   const terminator = block.terminator;

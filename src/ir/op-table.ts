@@ -1,4 +1,4 @@
-import type { AtomicOp, BinaryOp, ConvertOp, Leaf, Predicate, UnaryOp, Value } from "./node.ts";
+import type { BinaryOp, Leaf, Predicate, Value } from "./node.ts";
 
 /** How an instruction stands to the world around it. */
 export type Effect =
@@ -89,7 +89,7 @@ export const PREDICATES: Readonly<Record<Predicate, PredicateRow>> = {
   clear: { not: "set", swapped: "clear" },
 };
 
-export const BINARY_OPS: readonly BinaryOp[] = [
+const BINARY_OPS: ReadonlySet<string> = new Set<BinaryOp>([
   "add",
   "sub",
   "mul",
@@ -103,18 +103,11 @@ export const BINARY_OPS: readonly BinaryOp[] = [
   "shl",
   "lshr",
   "ashr",
-];
-export const UNARY_OPS: readonly UnaryOp[] = ["neg", "bswap16", "bswap32", "bswap64"];
-export const CONVERT_OPS: readonly ConvertOp[] = [
-  "trunc",
-  "zext8",
-  "zext16",
-  "zext32",
-  "sext8",
-  "sext16",
-  "sext32",
-];
-export const ATOMIC_OPS: readonly AtomicOp[] = ["add", "and", "or", "xor", "xchg", "cmpxchg"];
+]);
+
+export function isBinary(op: string): op is BinaryOp {
+  return BINARY_OPS.has(op);
+}
 
 export function isLeaf(value: Value): value is Leaf {
   return OPS[value.op] === leaf;
@@ -122,6 +115,9 @@ export function isLeaf(value: Value): value is Leaf {
 
 /** Whether the value may go when nobody uses it. */
 export function isDiscardable(value: Value): boolean {
-  if (value.op === "call") return value.effects.pure === true || value.effects.discardable === true;
+  if (value.op === "call") {
+    const { pure, discardable, writes } = value.effects;
+    return pure === true || (discardable === true && writes?.length === 0);
+  }
   return OPS[value.op].effect !== "write";
 }

@@ -47,3 +47,8 @@ export {
   swap,
 } from "./builders.ts";
 export type { AluOperation, Bits } from "./builders.ts";
+export { disassemble, printProgram } from "./disassembler.ts";
+export type { DisassembledInsn, Resolver } from "./disassembler.ts";
+export { assemble } from "./assembler.ts";
+export { explain } from "./explanation.ts";
+export type { FieldExplanation, InsnExplanation } from "./explanation.ts";

@@ -11,6 +11,8 @@ export interface Kernel extends Disposable {
   /** For people: `linux 6.12.107-amd64`, `embedded`. */
   readonly name: string;
   readonly release: KernelRelease;
+  /** Bytes. */
+  readonly pageSize: number;
   readonly files: HostFiles;
 
   /** bpf(2). A failed PROG_LOAD or BTF_LOAD with a log buffer carries the log in the error. */

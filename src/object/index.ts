@@ -1,4 +1,10 @@
-/** Blueprints: what is to be loaded (spec) and what the session does with it (plan). */
+/** Blueprints: what is to be loaded (spec), what the session does with it (plan), and how it meets a kernel. */
+export { ObjectError } from "./error.ts";
+export type { ObjectErrorCode } from "./error.ts";
 export { PLAN_VERSION } from "./plan.ts";
 export type * from "./plan.ts";
+export { coreResolver, relocate } from "./relocate.ts";
+export type { BtfSymbol, RelocationInputs } from "./relocate.ts";
 export type * from "./spec.ts";
+export { parseTracepointFormat } from "./tracepoint-format.ts";
+export type { TracepointField, TracepointFormat } from "./tracepoint-format.ts";

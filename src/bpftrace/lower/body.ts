@@ -26,13 +26,29 @@ const STACK_OBJECT = 64;
 /** Of the kernel's 512 bytes; the rest is left to spills. */
 const STACK_ROOM = 384;
 
-/** One program while it is written. */
+/** bpf_for_each_map_elem calls back with map, key, value and data. */
+const CALLBACK_PARAMETERS = 4;
+export const CALLBACK_KEY = 1;
+export const CALLBACK_VALUE = 2;
+export const CALLBACK_DATA = 3;
+
+export interface BodyOptions {
+  readonly unit: Unit;
+  readonly probe: CheckedProbe;
+  readonly target: CheckedTarget;
+  readonly name: string;
+  readonly emitters: Emitters;
+  /** Who a callback is for. */
+  readonly parent?: Body;
+}
+
+/** One program, or one of its callbacks, while it is written. */
 export class Body {
   readonly unit: Unit;
   readonly probe: CheckedProbe;
   /** The first target, which stands for all when they share the program. */
   readonly target: CheckedTarget;
-  readonly module: IrModule = createModule();
+  readonly module: IrModule;
   readonly b: Builder;
   readonly code: Code<LocalVariable>;
   readonly context: Value;
@@ -43,8 +59,14 @@ export class Body {
    * through a `trusted` one may be a pointer that the verifier wants compared with null.
    */
   readonly typed: WeakMap<Value, "trusted" | "untrusted"> = new WeakMap();
+  /** Variables that hold such an address on some way, so that the verifier may see a pointer in them. */
+  readonly mayBeTyped: WeakSet<LocalVariable> = new WeakSet();
   /** Memory of variables that do not fit a register or whose address is taken. */
   readonly homes: Map<LocalVariable, Place> = new Map();
+  /** Address of what callbacks share with the program. */
+  shared: Value | undefined;
+  /** Loop variables over a map: key and value lie apart. */
+  readonly pairs: Map<LocalVariable, readonly [key: Place, value: Place]> = new Map();
   /** Where `break` and `continue` go. */
   readonly loops: { readonly next: Block; readonly end: Block }[] = [];
   readonly #emitters: Emitters;
@@ -55,19 +77,29 @@ export class Body {
   #stackUsed = 0;
   #stackKept = 0;
 
-  constructor(unit: Unit, probe: CheckedProbe, target: CheckedTarget, name: string, emitters: Emitters) {
+  constructor({ unit, probe, target, name, emitters, parent }: BodyOptions) {
     this.unit = unit;
     this.probe = probe;
     this.target = target;
     this.#emitters = emitters;
+    this.module = parent?.module ?? createModule();
     const position = unit.position(probe.span);
-    const typeId = unit.types.program(name);
-    const fn = addFunction(this.module, { name, params: ["ptr"], result: "i32", typeId, position });
+    const params = Array<"ptr">(parent ? CALLBACK_PARAMETERS : 1).fill("ptr");
+    const typeId = parent ? unit.types.callback(name, CALLBACK_PARAMETERS) : unit.types.program(name);
+    const fn = addFunction(this.module, { name, params, result: "i32", typeId, position });
     this.b = new Builder(fn);
     this.code = new Code(this.b, (variable) => (isWide(variable.type) ? this.b.i64(0) : this.b.i32(0)));
-    this.context = this.b.param(0);
     this.exit = this.b.block("exit");
     this.#prologue = this.#openPrologue();
+    // A callback finds the program's context where its caller put it.
+    this.context = parent ? this.b.load("ptr", 8, this.b.param(CALLBACK_DATA)) : this.b.param(0);
+    this.#scratchUsed = parent ? parent.#scratchUsed : 0;
+  }
+
+  /** A function that a helper calls for each element of a map. */
+  callback(name: string): Body {
+    const { unit, probe, target } = this;
+    return new Body({ unit, probe, target, name, emitters: this.#emitters, parent: this });
   }
 
   scalar(expression: TypedExpression): Value {
@@ -199,12 +231,12 @@ export class Body {
     return this.#scratch.base;
   }
 
-  /** Closes the function; `exit` comes last. */
-  finish(): IrModule {
-    this.code.jump(this.exit);
+  /** Closes the function; `exit` comes last and yields `result`. */
+  finish(result = 0, beforeExit?: () => void): IrModule {
     this.#closePrologue();
     this.b.at(this.exit);
-    this.b.ret(this.b.i32(0));
+    beforeExit?.();
+    this.b.ret(this.b.i32(result));
     const { fn } = this.b;
     fn.blocks = [...fn.blocks.filter((block) => block !== this.exit), this.exit];
     return this.module;

@@ -1,9 +1,11 @@
 import type { Value } from "../../ir/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import type { Body } from "./body.ts";
-import { extend, integer } from "./scalar-form.ts";
+import { isKernelRecord } from "./place.ts";
+import { asNumber, extend, integer } from "./scalar-form.ts";
+import { programKinds } from "./program-kind.ts";
 import { registerLayout } from "./target.ts";
-import { GLOBALS } from "./unit.ts";
+import { GLOBALS, type PidNamespace } from "./unit.ts";
 import type { PlanGlobals } from "../../object/index.ts";
 
 type Builtin = TypedExpression & { readonly kind: "builtin" };
@@ -11,7 +13,18 @@ type Emit = (body: Body, builtin: Builtin) => Value;
 
 /** pid and tid in one number. */
 function pidTgid(body: Body): Value {
-  return body.once("pid_tgid", () => body.code.helper("get_current_pid_tgid"));
+  const { pidNamespace } = body.unit;
+  return body.once("pid_tgid", () =>
+    pidNamespace ? namespacedPid(body, pidNamespace) : body.code.helper("get_current_pid_tgid"),
+  );
+}
+
+/** struct bpf_pidns_info { u32 pid, tgid; }, read as one number; zeros for tasks outside the namespace. */
+function namespacedPid(body: Body, { device, inode }: PidNamespace): Value {
+  const { b, code } = body;
+  const { base } = body.permanent(8, 8, "pids");
+  code.helper("get_ns_current_pid_tgid", b.i64(device), b.i64(inode), base, b.i32(8));
+  return b.load("i64", 8, base);
 }
 function uidGid(body: Body): Value {
   return body.once("uid_gid", () => body.code.helper("get_current_uid_gid"));
@@ -20,6 +33,10 @@ function uidGid(body: Body): Value {
 export function currentPid(body: Body): Value {
   const { b } = body;
   return body.once("pid", () => b.convert("trunc", b.binary("lshr", pidTgid(body), b.i64(32))));
+}
+
+export function currentTid(body: Body): Value {
+  return body.once("tid", () => low(body, pidTgid(body)));
 }
 
 function low(body: Body, value: Value): Value {
@@ -51,10 +68,12 @@ export function slot(body: Body, index: number): Value {
   return body.b.load("i64", 8, body.context, { offset: index * 8 });
 }
 
-const SLOTTED: ReadonlySet<string> = new Set(["fentry", "fexit", "rawtracepoint", "iter"]);
+function isSlotted(body: Body): boolean {
+  return programKinds[body.probe.kind].slotted === true;
+}
 
 function argument(body: Body, index: number): Value {
-  if (SLOTTED.has(body.probe.kind)) return slot(body, index);
+  if (isSlotted(body)) return slot(body, index);
   const { args, stackPointer } = registers(body);
   const offset = args[index];
   if (offset !== undefined) return register(body, offset);
@@ -68,11 +87,13 @@ function argument(body: Body, index: number): Value {
   return b.load("i64", 8, place.base, { offset: place.offset });
 }
 
-function returned(body: Body, { index }: Builtin): Value {
-  if (!SLOTTED.has(body.probe.kind)) return register(body, registers(body).result);
+function returned(body: Body, { index, type }: Builtin): Value {
+  if (!isSlotted(body)) return register(body, registers(body).result);
   const { args } = body.probe;
   const parameters = args?.origin.kind === "parameters" ? args.origin.fields : [];
-  return slot(body, index ?? parameters.filter((field) => field.name !== "retval").length);
+  const value = slot(body, index ?? parameters.filter((field) => field.name !== "retval").length);
+  if (type.kind === "pointer" && isKernelRecord(type.target)) body.typed.set(value, "untrusted");
+  return value;
 }
 
 export function currentTask(body: Body): Value {
@@ -93,7 +114,7 @@ function isUserMode(body: Body): Value {
 /** One emitter a builtin that fits a register. */
 const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   pid: currentPid,
-  tid: (body) => body.once("tid", () => low(body, pidTgid(body))),
+  tid: currentTid,
   uid: (body) => body.b.convert("zext32", low(body, uidGid(body))),
   gid: (body) => body.b.binary("lshr", uidGid(body), body.b.i64(32)),
   username: (body) => body.b.convert("zext32", low(body, uidGid(body))),
@@ -106,8 +127,11 @@ const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   cgroup: (body) => body.code.helper("get_current_cgroup_id"),
   argN: (body, { index }) => argument(body, index ?? 0),
   retval: returned,
-  ctx: (body) => body.context,
-  func: (body) => register(body, registers(body).instructionPointer),
+  ctx: (body) => asNumber(body, body.context),
+  func: (body) =>
+    isSlotted(body)
+      ? body.code.helper("get_func_ip", body.context)
+      : register(body, registers(body).instructionPointer),
   rand: (body) => low(body, body.code.helper("get_prandom_u32")),
   jiffies: (body) => body.code.helper("jiffies64"),
   usermode: isUserMode,

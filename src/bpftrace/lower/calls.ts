@@ -2,7 +2,7 @@ import type { Block, Value } from "../../ir/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import { sizeOf } from "../types.ts";
 import type { Body } from "./body.ts";
-import { bootTime, currentPid, register } from "./builtins.ts";
+import { bootTime, currentPid, currentTid, register } from "./builtins.ts";
 import { compareLiteral, compareStrings, literalText } from "./comparison.ts";
 import { deleteElement, lookUp } from "./map-access.ts";
 import { readString } from "./place.ts";
@@ -175,7 +175,7 @@ const isErr: Emit = (body, call) => body.b.compare("uge", wide(body, call), body
 const EMITTERS: Partial<Record<Call["name"], Emit>> = {
   nsecs,
   pid: currentPid,
-  tid: (body) => body.b.convert("trunc", body.code.helper("get_current_pid_tgid")),
+  tid: currentTid,
   reg: named,
   bswap,
   ksym: wide,

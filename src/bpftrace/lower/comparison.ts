@@ -82,12 +82,16 @@ function* words(bytes: Uint8Array): Generator<{ offset: number; width: Width; va
 
 /** Memory of the program that holds at least the first `length` bytes of the string, with one byte more read. */
 function stringPrefix(body: Body, string: TypedExpression, length: number): Place {
-  const inner = string.kind === "cast" && string.operand.type.kind === "string" ? string.operand : string;
-  const pointer = inner.kind === "call" && inner.name === "str" ? inner.arguments[0] : undefined;
-  if (pointer?.type.kind === "pointer") return shortString(body, body.locate(deref(pointer)), length);
-  const place = body.locate(inner);
+  const place = stringSource(body, string);
   if (place.space !== "direct" || place.nullable) return shortString(body, place, length);
   return place;
+}
+
+/** Where a string's bytes come from: what str() would copy is left where it is. */
+export function stringSource(body: Body, string: TypedExpression): Place {
+  const inner = string.kind === "cast" && string.operand.type.kind === "string" ? string.operand : string;
+  const pointer = inner.kind === "call" && inner.name === "str" ? inner.arguments[0] : undefined;
+  return body.locate(pointer?.type.kind === "pointer" ? deref(pointer) : inner);
 }
 
 function deref(pointer: TypedExpression): TypedExpression {

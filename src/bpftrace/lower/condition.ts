@@ -4,11 +4,15 @@ import type { Type } from "../types.ts";
 import type { Body } from "./body.ts";
 import { isScalar } from "./value-form.ts";
 import { compareMemory } from "./comparison.ts";
+import { searchText } from "./text-search.ts";
+import { copyValue } from "./copy.ts";
+import { directPlace, type Place } from "./memory.ts";
 import type { Knowledge } from "./facts.ts";
 import { lookUp, mapPlace, presentFact } from "./map-access.ts";
 import { loadScalar } from "./place.ts";
-import type { Place } from "./memory.ts";
 import { comparisonPredicate, sameWidth } from "./scalar-form.ts";
+
+type Call = TypedExpression & { readonly kind: "call" };
 
 /** Goes on in one of two blocks; yields what is known in the first. */
 export function lowerTest(
@@ -56,12 +60,28 @@ export function lowerTest(
     case "map":
       return testElement(body, expression, whenTrue, whenFalse);
     case "call":
-      if (expression.name === "has_key") return testKey(body, expression, whenTrue, whenFalse);
-      break;
+      return testCall(body, expression, whenTrue, whenFalse);
     default:
   }
   testValue(body, expression, whenTrue, whenFalse);
   return facts.knowledge;
+}
+
+function testCall(body: Body, call: Call, whenTrue: Block, whenFalse: Block): Knowledge {
+  switch (call.name) {
+    case "has_key":
+      return testKey(body, call, whenTrue, whenFalse);
+    case "find":
+      return testFind(body, call, whenTrue, whenFalse);
+    case "strcontains": {
+      const [haystack, needle] = call.arguments;
+      if (haystack && needle) searchText(body, haystack, needle, whenTrue, whenFalse);
+      return body.facts.knowledge;
+    }
+    default:
+      testValue(body, call, whenTrue, whenFalse);
+      return body.facts.knowledge;
+  }
 }
 
 function testValue(body: Body, expression: TypedExpression, whenTrue: Block, whenFalse: Block): void {
@@ -105,12 +125,7 @@ function requirePresent(body: Body, place: Place, otherwise: Block): Place {
 }
 
 /** `has_key(@map, key)` */
-function testKey(
-  body: Body,
-  expression: TypedExpression & { readonly kind: "call" },
-  whenTrue: Block,
-  whenFalse: Block,
-): Knowledge {
+function testKey(body: Body, expression: Call, whenTrue: Block, whenFalse: Block): Knowledge {
   const [reference, separate] = expression.arguments;
   if (reference?.kind !== "mapReference") throw new TypeError("has_key takes a map");
   const pointer = lookUp(body, reference.map, separate ?? reference.key);
@@ -118,5 +133,27 @@ function testKey(
   return body.facts.within(() => {
     body.facts.set(presentFact(pointer), pointer);
     return body.facts.knowledge;
+  });
+}
+
+/** `find(@map, key, $variable)`: the variable changes only where the key is there. */
+function testFind(body: Body, call: Call, whenTrue: Block, whenFalse: Block): Knowledge {
+  const { code, facts } = body;
+  const [reference, key, target] = call.arguments;
+  if (reference?.kind !== "mapReference" || target?.kind !== "variable")
+    throw new TypeError("find takes a map, a key and a variable");
+  const { variable } = target;
+  const pointer = lookUp(body, reference.map, key ?? reference.key);
+  const found = code.block("found");
+  code.branch("ne", pointer, body.b.null(), found, whenFalse);
+  code.at(found);
+  const from = directPlace(pointer);
+  const home = body.homes.get(variable);
+  if (home !== undefined) copyValue(body, from, variable.type, { ...home, clean: false });
+  else code.write(variable, loadScalar(body, from, variable.type));
+  code.jump(whenTrue);
+  return facts.within(() => {
+    facts.set(presentFact(pointer), pointer);
+    return facts.knowledge;
   });
 }

@@ -74,7 +74,7 @@ const helpers: Readonly<Record<HelperName, HelperRow>> = {
   get_current_uid_gid: pure,
   get_current_cgroup_id: pure,
   get_current_task: pure,
-  get_current_task_btf: { result: "ptr", effects: { pure: true, reads: [], writes: [] } },
+  get_current_task_btf: pure,
   get_current_comm: fills,
   probe_read_kernel: fills,
   probe_read_user: fills,
@@ -96,8 +96,8 @@ const helpers: Readonly<Record<HelperName, HelperRow>> = {
   override_return: { effects: { reads: [], writes: [] } },
   probe_write_user: { effects: { reads: [1], writes: [] } },
   trace_printk: { effects: { reads: [0], writes: [] } },
-  per_cpu_ptr: { result: "ptr", effects: { pure: true, reads: [], writes: [] } },
-  this_cpu_ptr: { result: "ptr", effects: { pure: true, reads: [], writes: [] } },
+  per_cpu_ptr: pure,
+  this_cpu_ptr: pure,
 };
 
 export function callHelper(builder: Builder, name: HelperName, args: readonly Value[]): Value {

@@ -1,4 +1,6 @@
-/** From the checked script to intermediate code, maps and the session's plan. */
+/** From the checked script to an object and the session's plan. */
+export { generate } from "./generate.ts";
+export type { Generated, GenerateOptions } from "./generate.ts";
 export { lower } from "./lower.ts";
 export type { Lowered, LoweredProgram, LowerOptions } from "./lower.ts";
 export { LocalTypes } from "./local-types.ts";

@@ -25,7 +25,13 @@ export type LocalType =
       readonly result: number;
       readonly parameters: readonly { readonly name: string; readonly type: number }[];
     }
-  | { readonly kind: "function"; readonly name: string; readonly prototype: number };
+  /** Static functions are checked where they are called, global ones by themselves. */
+  | {
+      readonly kind: "function";
+      readonly name: string;
+      readonly prototype: number;
+      readonly linkage: "static" | "global";
+    };
 
 export interface LocalMember {
   readonly name: string;
@@ -75,7 +81,15 @@ export class LocalTypes {
   program(name: string): number {
     const parameters = [{ name: "ctx", type: this.add({ kind: "pointer", target: VOID }) }];
     const prototype = this.add({ kind: "prototype", result: this.int(4, true), parameters });
-    return this.add({ kind: "function", name, prototype });
+    return this.add({ kind: "function", name, prototype, linkage: "global" });
+  }
+
+  /** FUNC of a callback: `static long name(void *, ...)`. */
+  callback(name: string, count: number): number {
+    const type = this.add({ kind: "pointer", target: VOID });
+    const parameters = Array.from({ length: count }, (_, index) => ({ name: `arg${index}`, type }));
+    const prototype = this.add({ kind: "prototype", result: this.int(8, true), parameters });
+    return this.add({ kind: "function", name, prototype, linkage: "static" });
   }
 
   /** A value of the script, as map dumps show it. */

@@ -1,10 +1,11 @@
 import type { Value } from "../../ir/index.ts";
 import { probeRows } from "../probes.ts";
 import type { TypedExpression } from "../typed.ts";
-import { type AddressSpace, sizeOf, tupleLayout, type TupleType } from "../types.ts";
+import { type AddressSpace, sizeOf, tupleLayout, type TupleType, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { isScalar } from "./value-form.ts";
+import { isKeptClean } from "./copy.ts";
 import { mapPlace } from "./map-access.ts";
 import { elementPlace, fieldAddress, memberPlace, pointee, readMemory } from "./place.ts";
 import { extend } from "./scalar-form.ts";
@@ -13,6 +14,8 @@ import { extend } from "./scalar-form.ts";
 export function lowerLocation(body: Body, expression: TypedExpression): Place {
   switch (expression.kind) {
     case "variable": {
+      const pair = body.pairs.get(expression.variable);
+      if (pair !== undefined) return joinPair(body, expression.type, pair);
       const home = body.homes.get(expression.variable);
       if (home === undefined) throw new TypeError(`${expression.variable.name} is in a register`);
       return home;
@@ -35,6 +38,8 @@ export function lowerLocation(body: Body, expression: TypedExpression): Place {
     case "tupleField": {
       const { type } = expression.operand;
       if (type.kind !== "tuple") throw new TypeError(`a ${type.kind} has no members`);
+      const pair = expression.operand.kind === "variable" && body.pairs.get(expression.operand.variable);
+      if (pair) return pair[expression.index === 0 ? 0 : 1];
       const place = body.locate(expression.operand);
       return { ...place, offset: place.offset + tupleOffset(type, expression.index) };
     }
@@ -51,9 +56,20 @@ export function lowerLocation(body: Body, expression: TypedExpression): Place {
   }
 }
 
+/** The whole tuple of a loop over a map, put together. */
+function joinPair(body: Body, type: Type, pair: readonly [key: Place, value: Place]): Place {
+  if (type.kind !== "tuple") throw new TypeError("a pair is a tuple");
+  const whole = body.temporary(sizeOf(type), 8, "pair");
+  pair.forEach((from, index) => {
+    const size = sizeOf(type.fields[index]!.type);
+    readMemory(body, from, { base: whole.base, offset: whole.offset + tupleOffset(type, index) }, size);
+  });
+  return whole;
+}
+
 function materialize(body: Body, expression: TypedExpression): Place {
   const place = body.temporary(sizeOf(expression.type), 8, expression.kind);
-  body.store(expression, { ...place, clean: place.base.op === "alloca" });
+  body.store(expression, { ...place, clean: place.base.op === "alloca" || isKeptClean(expression.type) });
   return place;
 }
 

@@ -18,17 +18,19 @@ import type { LocalTypes } from "./local-types.ts";
 import { lowerLocation } from "./location.ts";
 import { programKinds, programName, sectionName, targetName } from "./program-kind.ts";
 import { lowerScalar } from "./scalar.ts";
+import { layOutCaptured } from "./for-map.ts";
 import { lowerBlock } from "./statement.ts";
 import { lowerStore } from "./store.ts";
 import type { CompileTarget } from "./target.ts";
-import { GLOBALS, RING, Unit } from "./unit.ts";
+import { GLOBALS, type PidNamespace, RING, Unit } from "./unit.ts";
 import { isScalar } from "./value-form.ts";
-import { walkBlock, walkExpression } from "./walk.ts";
+import { capturedVariables, walkBlock, walkExpression } from "./walk.ts";
 
 export interface LowerOptions {
   readonly target: CompileTarget;
   /** Traced process: a number, or `global` where it is known only when the programs start. */
   readonly pid?: number | "global";
+  readonly pidNamespace?: PidNamespace;
 }
 
 /** Everything about a program but its code, which its module still is to become. */
@@ -56,8 +58,8 @@ const emitters: Emitters = {
 /** From the checked script to one module a program, the maps they share, and the plan of the session. */
 export function lower(checked: CheckedProgram, options: LowerOptions): Lowered {
   const { source, config } = checked;
-  const { target, pid } = options;
-  const unit = new Unit({ source, target, config, ...(pid !== undefined && { pid }) });
+  const { target } = options;
+  const unit = new Unit({ ...options, source, config });
   const programs: LoweredProgram[] = [];
   const probes: PlanProbe[] = [];
   const names = new Set<string>();
@@ -101,13 +103,14 @@ function namesProbe(probe: CheckedProbe): boolean {
 
 function lowerProgram(unit: Unit, probe: CheckedProbe, target: CheckedTarget, name: string): LoweredProgram {
   const kind = programKinds[probe.kind];
-  const body = new Body(unit, probe, target, name, emitters);
+  const body = new Body({ unit, probe, target, name, emitters });
   body.at(probe.span, () => {
     if (kind.filtered) filterProcess(body);
     const known = probe.predicate ? filter(body, probe.predicate) : body.facts.knowledge;
     body.restartPrologue();
     settleVariables(body, probe);
     body.facts.within(() => body.block(probe.body), known);
+    body.code.jump(body.exit);
   });
   const { type, expectedAttachType, typed } = kind;
   return {
@@ -154,7 +157,10 @@ function settleVariables(body: Body, probe: CheckedProbe): void {
     if (expression.kind === "addressOf" && expression.operand.kind === "variable")
       pointed.add(expression.operand.variable);
   });
+  const captured = capturedVariables(probe.body);
+  if (captured.length > 0) layOutCaptured(body, captured);
   for (const variable of probe.variables) {
+    if (body.homes.has(variable)) continue;
     if (isScalar(variable.type) && !pointed.has(variable)) continue;
     const size = sizeOf(variable.type);
     const place = body.fitsStack(size) ? body.permanent(size, 8, variable.name) : body.scratch(size);

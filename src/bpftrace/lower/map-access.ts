@@ -1,13 +1,14 @@
-import type { Value } from "../../ir/index.ts";
+import { addIncoming, type Value } from "../../ir/index.ts";
 import { BPF_ANY } from "../../uapi/index.ts";
 import type { CheckedMap, TypedExpression } from "../typed.ts";
 import { alignOf, sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
+import { isKeptClean } from "./copy.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { isScalar, isWide } from "./value-form.ts";
 import { expressionKey } from "./expression-key.ts";
 import { addressOf, widthOf } from "./place.ts";
-import { roundUp } from "./storage.ts";
+import { type MapStorage, roundUp } from "./storage.ts";
 
 /** Where the map's value lies; null when there is no such element. */
 export function mapPlace(body: Body, map: CheckedMap, key: TypedExpression | undefined): Place {
@@ -72,7 +73,7 @@ export function assignMap(
   if (storage.shape === "cell") {
     const cell = b.mapValue(storage.name, 0);
     if (isScalar(value.type)) b.store(widthOf(map.value), cell, body.scalar(value));
-    else body.store(value, { base: cell, offset: 0, clean: false });
+    else body.store(value, { base: cell, offset: 0, clean: isKeptClean(value.type) });
     markSet(body, cell, storage.setOffset);
     return;
   }
@@ -89,7 +90,7 @@ function valueInMemory(body: Body, value: TypedExpression, size: number): Place 
     body.b.store(widthOf(value.type), place.base, scalar, { offset: place.offset });
   } else {
     // Helpers take stack memory only when all of it was written.
-    body.store(value, { ...place, clean: onStack });
+    body.store(value, { ...place, clean: onStack || isKeptClean(value.type) });
   }
   return place;
 }
@@ -114,9 +115,38 @@ export function deleteElement(body: Body, map: CheckedMap, key: TypedExpression 
     b.fill(b.mapValue(storage.name, 0), storage.valueSize, 8);
     return b.i32(1);
   }
+  if (storage.bucketOffset !== undefined && key !== undefined) {
+    deleteBuckets(body, storage, key);
+    facts.changed(map);
+    return b.i32(1);
+  }
   const result = code.helper("map_delete_elem", b.mapRef(storage.name), keyAddress(body, map, key));
   facts.changed(map);
   return b.compare("eq", result, b.i64(0));
+}
+
+/** A histogram's buckets are elements of their own. */
+function deleteBuckets(
+  body: Body,
+  { name, keySize, bucketOffset = 0, buckets = 0 }: MapStorage,
+  key: TypedExpression,
+): void {
+  const { b, code } = body;
+  const place = newKey(body, key, keySize, bucketOffset);
+  const address = addressOf(body, place);
+  const head = code.block("bucket");
+  const end = code.block("deleted");
+  const start = b.current;
+  code.jump(head);
+  code.atLoop(head);
+  const bucket = b.phi("i32", [[start, b.i32(0)]]);
+  b.store(4, place.base, bucket, { offset: place.offset + bucketOffset });
+  code.helper("map_delete_elem", b.mapRef(name), address);
+  const next = b.add(bucket, b.i32(1));
+  addIncoming(bucket, head, next);
+  code.branch("ult", next, b.i32(buckets), head, end);
+  code.sealLoop(head);
+  code.at(end);
 }
 
 /** `@map[key]++` and the like. Counts of shared elements are added atomically: none is lost. */

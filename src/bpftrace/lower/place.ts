@@ -4,6 +4,7 @@ import { isInteger, type RecordField, type RecordType, type Type } from "../type
 import type { BtfView } from "../world.ts";
 import type { Body } from "./body.ts";
 import type { KernelMember, Place } from "./memory.ts";
+import { programKinds } from "./program-kind.ts";
 import { isWide } from "./value-form.ts";
 import type { HelperName } from "./helpers.ts";
 
@@ -154,8 +155,8 @@ export function loadScalar(body: Body, place: Place, type: Type, bits?: RecordFi
   const signed = isInteger(type) && "signed" in type && type.signed;
   if (bits !== undefined) return loadBits(body, place, type, bits, signed);
   const value = loadWord(body, place, width, isWide(type) ? "i64" : "i32", signed);
-  const trust = body.typed.get(place.base);
-  if (trust !== undefined && type.kind === "pointer" && pointsToRecord(type.target)) {
+  const trust = body.typed.get(place.base) ?? (place.space === "context" ? argumentTrust(body) : undefined);
+  if (trust !== undefined && type.kind === "pointer" && isKernelRecord(type.target)) {
     const { rdonlyCast } = body.unit.target.features;
     if (trust === "untrusted" || !rdonlyCast || !mayWantNullCheck(place.member)) body.typed.set(value, trust);
   }
@@ -198,7 +199,18 @@ const POSSIBLY_NULL: ReadonlySet<string> = new Set([
   "bpf_iter__bpf_map_elem.key",
 ]);
 
-function pointsToRecord(target: Type): boolean {
+/**
+ * What the verifier thinks of pointers among the arguments. Those of tracepoints may be null on newer
+ * kernels, which then want a comparison: they are left to the cast.
+ */
+function argumentTrust(body: Body): "untrusted" | undefined {
+  const { kind } = body.probe;
+  const { rdonlyCast } = body.unit.target.features;
+  if (!programKinds[kind].slotted || (kind === "rawtracepoint" && rdonlyCast)) return undefined;
+  return "untrusted";
+}
+
+export function isKernelRecord(target: Type): boolean {
   return target.kind === "record" && target.origin.kind === "btf";
 }
 
@@ -244,7 +256,7 @@ function loadWord(body: Body, place: Place, width: Width, type: ValueType, signe
   if (readable !== undefined) {
     const { fixed, reloc } = displacement(body, readable);
     // Contexts made of u64 slots (BTF-typed arguments) are read whole only.
-    if (place.space === "context" && place.field === undefined && width < 8)
+    if (place.space === "context" && width < 8 && programKinds[body.probe.kind].slotted)
       return narrow(body, b.load("i64", 8, readable.base, { offset: fixed }), width, signed);
     const options = { offset: fixed, signed, ...(reloc && { reloc }) };
     return b.load(type, width, readable.base, options);
@@ -286,7 +298,7 @@ export function typedPointer(body: Body, address: Value, { btf, root }: KernelMe
       : b.i32(root);
     const effects = { pure: true, reads: [], writes: [] };
     const callee = { kind: "kfunc", name: "bpf_rdonly_cast" } as const;
-    const pointer = b.call(callee, [address, typeId], { type: "ptr", effects });
+    const pointer = b.call(callee, [address, typeId], { effects });
     body.typed.set(pointer, "untrusted");
     return pointer;
   });

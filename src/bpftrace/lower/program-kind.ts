@@ -11,6 +11,8 @@ export interface ProgramKind {
   readonly section: string;
   /** The kernel checks the program against one function or tracepoint: each target needs its own. */
   readonly typed?: boolean;
+  /** The context is an array of u64 arguments, which the verifier reads whole only. */
+  readonly slotted?: boolean;
   /** Other processes run into it: `-p` must be checked by the program. */
   readonly filtered?: boolean;
 }
@@ -23,7 +25,14 @@ function kprobe(section: string, filtered = false): ProgramKind {
 }
 
 function tracing(section: string, expectedAttachType: number): ProgramKind {
-  return { type: BPF_PROG_TYPE.TRACING, section, expectedAttachType, typed: true, filtered: true };
+  return {
+    type: BPF_PROG_TYPE.TRACING,
+    section,
+    expectedAttachType,
+    typed: true,
+    slotted: true,
+    filtered: true,
+  };
 }
 
 export const programKinds: Readonly<Record<ProbeKind, ProgramKind>> = {

@@ -8,7 +8,7 @@ import { appendStrings, JOIN_ROOM } from "./join.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { addressOf, widthOf } from "./place.ts";
 import { roundUp } from "./storage.ts";
-import { copyValue } from "./store.ts";
+import { copyValue, isKeptClean } from "./copy.ts";
 import { GLOBALS, RING } from "./unit.ts";
 import { isScalar } from "./value-form.ts";
 
@@ -81,7 +81,7 @@ function constantOf(body: Body, expression: TypedExpression): string | undefined
 function evaluate(body: Body, expression: TypedExpression): NonNullable<Field["early"]> {
   if (isScalar(expression.type)) return { scalar: body.scalar(expression) };
   const place = body.temporary(sizeOf(expression.type));
-  body.store(expression, { ...place, clean: place.base.op === "alloca" });
+  body.store(expression, { ...place, clean: place.base.op === "alloca" || isKeptClean(expression.type) });
   return { place };
 }
 
@@ -141,14 +141,24 @@ const ACTIONS: Partial<Record<Call["name"], Describe>> = {
   zero: onMap("zero"),
 };
 
-export function isAction(expression: TypedExpression): expression is Call {
-  return expression.kind === "call" && ACTIONS[expression.name] !== undefined;
+export function isAction(body: Body, expression: TypedExpression): expression is Call {
+  if (expression.kind !== "call") return false;
+  return ACTIONS[expression.name] !== undefined || isWholeDelete(body, expression);
+}
+
+/** `delete(@x)` of a scalar that each CPU has a copy of: only the session reaches them all. */
+function isWholeDelete(body: Body, { name, arguments: [map] }: Call): boolean {
+  return name === "delete" && map?.kind === "mapReference" && body.unit.storage(map.map).shape === "array";
+}
+
+function describe(call: Call): Describe {
+  return ACTIONS[call.name] ?? onMap("clear");
 }
 
 /** Calls that follow each other go into one record: one reservation, one submission. */
 export function emitRecord(body: Body, calls: readonly Call[]): void {
   const layout = new Layout(body);
-  const actions = calls.map((call) => ACTIONS[call.name]!(layout, call));
+  const actions = calls.map((call) => describe(call)(layout, call));
   const index = body.unit.addRecord({ size: layout.size, actions });
   body.at(calls[0]!.span, () => {
     if (layout.join !== undefined) sendJoined(body, layout, layout.join, index, actions.length);

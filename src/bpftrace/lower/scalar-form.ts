@@ -36,7 +36,12 @@ export function normal(body: Body, value: Value, type: Type): Value {
 /** The value as a number that arithmetic is allowed on: the verifier refuses most of it on typed pointers. */
 export function plain(body: Body, expression: TypedExpression): Value {
   const value = body.scalar(expression);
-  return body.typed.has(value) ? untyped(body, value) : value;
+  return body.typed.has(value) || mayBeTyped(body, expression) ? untyped(body, value) : value;
+}
+
+function mayBeTyped(body: Body, expression: TypedExpression): boolean {
+  if (expression.kind === "cast") return mayBeTyped(body, expression.operand);
+  return expression.kind === "variable" && body.mayBeTyped.has(expression.variable);
 }
 
 /** Makes the verifier forget that a value is a pointer: a helper's copy of it is only a number. */
@@ -80,4 +85,9 @@ export function resize(body: Body, value: Value, from: Type, to: Type): Value {
   const low = value.type === "i32" ? value : b.convert("trunc", value);
   const keeps = sizeOf(from) < sizeOf(to) || (sizeOf(from) === sizeOf(to) && isSigned(from) === isSigned(to));
   return keeps && !(isSigned(from) && !isSigned(to)) ? low : normal(body, low, to);
+}
+
+/** Addresses that scripts handle are i64, wherever they come from: variables and phis have one type. */
+export function asNumber(body: Body, value: Value): Value {
+  return value.type === "ptr" ? body.b.add(body.b.i64(0), value) : value;
 }

@@ -9,6 +9,7 @@ import { lowerCall } from "./calls.ts";
 import { incrementMap, mapPlace } from "./map-access.ts";
 import { fieldAddress, loadScalar, widthOf } from "./place.ts";
 import {
+  asNumber,
   comparisonPredicate,
   extend,
   integer,
@@ -36,7 +37,7 @@ export function lowerScalar(body: Body, expression: TypedExpression): Value {
     case "builtin":
       return lowerBuiltin(body, expression);
     case "call":
-      return lowerCall(body, expression);
+      return DECISIONS.has(expression.name) ? truth(body, expression) : lowerCall(body, expression);
     case "arithmetic":
       return arithmetic(body, expression);
     case "comparison":
@@ -65,7 +66,7 @@ export function lowerScalar(body: Body, expression: TypedExpression): Value {
     case "tupleField":
       return loadScalar(body, body.locate(expression), expression.type);
     case "addressOf":
-      return fieldAddress(body, body.locate(expression.operand));
+      return asNumber(body, fieldAddress(body, body.locate(expression.operand)));
     case "increment":
       return increment(body, expression);
     case "blockValue": {
@@ -79,6 +80,9 @@ export function lowerScalar(body: Body, expression: TypedExpression): Value {
       throw new TypeError(`a ${expression.kind} is no scalar`);
   }
 }
+
+/** Calls that are branches by nature. */
+const DECISIONS: ReadonlySet<string> = new Set(["find", "strcontains"]);
 
 const ARITHMETIC: Readonly<Record<ArithmeticOperator, readonly [unsigned: BinaryOp, signed: BinaryOp]>> = {
   "+": ["add", "add"],

@@ -2,6 +2,8 @@ import { addIncoming, type Block } from "../../ir/index.ts";
 import type { LocalVariable, TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
 import { isAggregate, sizeOf } from "../types.ts";
 import { aggregate } from "./aggregate.ts";
+import { isKeptClean } from "./copy.ts";
+import { forMap } from "./for-map.ts";
 import type { Body } from "./body.ts";
 import { assignMap, deleteElement, incrementMap } from "./map-access.ts";
 import { widthOf } from "./place.ts";
@@ -21,7 +23,7 @@ export function lowerBlock(body: Body, block: TypedBlock): void {
   };
   for (const statement of block.statements) {
     if (body.code.ended) return;
-    if (statement.kind === "expression" && isAction(statement.expression)) {
+    if (statement.kind === "expression" && isAction(body, statement.expression)) {
       calls.push(statement.expression);
       const { name } = statement.expression;
       // A record ends with strings, and a program with exit.
@@ -57,8 +59,7 @@ function lowerStatement(body: Body, statement: TypedStatement): void {
     case "forRange":
       return lowerForRange(body, statement);
     case "forMap":
-      body.unit.error("not-yet", "Loops over a map cannot be compiled yet", statement.span);
-      return;
+      return forMap(body, statement);
     case "break":
       return code.jump(body.loops.at(-1)?.end ?? body.exit);
     case "continue":
@@ -89,10 +90,14 @@ function lowerEffect(body: Body, expression: TypedExpression): void {
 
 function assignVariable(body: Body, variable: LocalVariable, value: TypedExpression): void {
   const home = body.homes.get(variable);
-  if (home === undefined) return body.code.write(variable, body.scalar(value));
+  if (home === undefined) {
+    const scalar = body.scalar(value);
+    if (body.typed.has(scalar)) body.mayBeTyped.add(variable);
+    return body.code.write(variable, scalar);
+  }
   if (isScalar(variable.type))
     body.b.store(widthOf(variable.type), home.base, body.scalar(value), { offset: home.offset });
-  else body.store(value, { ...home, clean: home.base.op === "alloca" });
+  else body.store(value, { ...home, clean: home.base.op === "alloca" || isKeptClean(variable.type) });
 }
 
 function declare(body: Body, variable: LocalVariable): void {

@@ -1,15 +1,13 @@
 import type { Value, Width } from "../../ir/index.ts";
 import type { TypedExpression } from "../typed.ts";
-import { alignOf, sizeOf, type TupleType, tupleLayout, type Type } from "../types.ts";
+import { sizeOf, type TupleType, tupleLayout, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
+import { clear, copyString, copyValue } from "./copy.ts";
 import { isScalar } from "./value-form.ts";
 import { storeAddress, storeBuffer, storeMac, storeStack, storeUserSymbol } from "./memory-calls.ts";
-import { addressOf, readMemory, readString, widthOf } from "./place.ts";
-import type { Destination, Place } from "./memory.ts";
+import { addressOf, readString, widthOf } from "./place.ts";
+import type { Destination } from "./memory.ts";
 import { extend } from "./scalar-form.ts";
-
-/** Strings up to this size are copied by words, longer ones by a helper that stops at the NUL. */
-const WORDWISE = 32;
 
 /** Writes a value straight to where it is wanted. */
 export function lowerStore(body: Body, expression: TypedExpression, to: Destination): void {
@@ -68,23 +66,6 @@ function widest(left: number, offset: number): Width {
   for (const width of [8, 4, 2] as const) if (left >= width && offset % width === 0) return width;
   return 1;
 }
-
-/** Zeros from `from` bytes behind the destination on. */
-function clear(body: Body, to: Destination, from: number, size: number): void {
-  const { b, code } = body;
-  if (size <= 0) return;
-  const offset = to.offset + from;
-  if (size > CLEAR_INLINE) {
-    // A read from address 0 fails at once, and what it should have filled is cleared.
-    code.helper("probe_read_kernel", addressOf(body, { base: to.base, offset }), b.i32(size), b.i64(0));
-    return;
-  }
-  const align = offset % 8 === 0 ? 8 : offset % 4 === 0 ? 4 : offset % 2 === 0 ? 2 : 1;
-  b.fill(to.base, size, align, { offset });
-}
-
-/** Bytes up to which stores are fewer instructions than a helper call. */
-const CLEAR_INLINE = 48;
 
 function storeTuple(body: Body, elements: readonly TypedExpression[], type: Type, to: Destination): void {
   if (type.kind !== "tuple") throw new TypeError(`a tuple cannot be a ${type.kind}`);
@@ -269,29 +250,4 @@ function storeConvertedTuple(
     return { kind: "cast", operand: element, type: field.type, span };
   });
   storeTuple(body, elements, type, to);
-}
-
-/** Copies a value from where it lies. */
-export function copyValue(body: Body, from: Place, type: Type, to: Destination): void {
-  const size = sizeOf(type);
-  if (type.kind === "string") return copyString(body, from, size, to);
-  if (from.space === "direct" && !from.nullable && size <= COPY_INLINE) {
-    const align = Math.min(8, alignOf(type));
-    body.b.copy(to.base, from.base, size, align, { offset: to.offset, sourceOffset: from.offset });
-    return;
-  }
-  readMemory(body, { ...from, nullable: false }, to, size);
-}
-
-/** Bytes up to which loads and stores are fewer instructions than a helper call. */
-const COPY_INLINE = 32;
-
-function copyString(body: Body, from: Place, size: number, to: Destination): void {
-  if (from.space === "direct" && !from.nullable && size <= WORDWISE) {
-    const aligned = (from.offset | to.offset) % 8 === 0;
-    body.b.copy(to.base, from.base, size, aligned ? 8 : 1, { offset: to.offset, sourceOffset: from.offset });
-    return;
-  }
-  if (to.clean) clear(body, to, 0, size);
-  readString(body, { ...from, nullable: false }, to, body.b.i32(size));
 }

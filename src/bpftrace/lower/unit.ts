@@ -22,6 +22,14 @@ export interface UnitOptions {
   readonly config: CheckedConfig;
   /** Traced process: a number, or `global` where it is known only when the program starts. */
   readonly pid?: number | "global";
+  readonly pidNamespace?: PidNamespace;
+}
+
+/** The tracer's pid namespace where it is not the first one: process ids are those seen from there. */
+export interface PidNamespace {
+  /** stat(2) of /proc/self/ns/pid. */
+  readonly device: bigint;
+  readonly inode: bigint;
 }
 
 /** What all programs of a script share while they are compiled. */
@@ -30,6 +38,7 @@ export class Unit {
   readonly target: CompileTarget;
   readonly config: CheckedConfig;
   readonly pid: number | "global" | undefined;
+  readonly pidNamespace: PidNamespace | undefined;
   readonly types: LocalTypes = new LocalTypes();
   readonly records: PlanRecord[] = [];
   readonly diagnostics: Diagnostic[] = [];
@@ -44,6 +53,7 @@ export class Unit {
     this.target = options.target;
     this.config = options.config;
     this.pid = options.pid;
+    this.pidNamespace = options.pidNamespace;
   }
 
   storage(map: CheckedMap): MapStorage {

@@ -1,4 +1,4 @@
-import type { TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
+import type { LocalVariable, TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
 
 /** Calls `visit` with every expression in the block, outermost first. */
 export function walkBlock(block: TypedBlock, visit: (expression: TypedExpression) => void): void {
@@ -42,6 +42,31 @@ function walkStatement(statement: TypedStatement, visit: (expression: TypedExpre
     case "continue":
     case "return":
   }
+}
+
+/** Variables that the callbacks of the block's loops share with it, each once. */
+export function capturedVariables(block: TypedBlock): readonly LocalVariable[] {
+  const found = new Set<LocalVariable>();
+  const search = (statement: TypedStatement): void => {
+    switch (statement.kind) {
+      case "block":
+        return statement.statements.forEach(search);
+      case "if":
+        search(statement.then);
+        if (statement.otherwise) search(statement.otherwise);
+        return;
+      case "forMap":
+        for (const variable of statement.captured) found.add(variable);
+        return search(statement.body);
+      case "while":
+      case "forRange":
+      case "unroll":
+        return search(statement.body);
+      default:
+    }
+  };
+  search(block);
+  return [...found];
 }
 
 export function walkExpression(

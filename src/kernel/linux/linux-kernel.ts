@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { release as osRelease } from "node:os";
 import { BpfkitError } from "../../errors.ts";
 import { BPF_CMD, BPF_COMMON_ATTRS, ERRNO, PERF_FLAG } from "../../uapi/index.ts";
@@ -65,6 +65,7 @@ class LinuxKernel implements Kernel {
   readonly #pinned: Uint8Array[] = [];
   readonly release: KernelRelease;
   readonly name: string;
+  readonly pageSize: number;
   readonly files: HostFiles;
 
   constructor(native: Native, numbers: SyscallNumbers, options: LinuxKernelOptions) {
@@ -72,6 +73,7 @@ class LinuxKernel implements Kernel {
     this.#numbers = numbers;
     this.#attr = new AttrMarshaller(native);
     this.release = parseRelease(osRelease(), process.arch);
+    this.pageSize = readPageSize();
     this.name = `linux ${this.release.text}`;
     this.files = new LinuxFiles({
       release: this.release.text,
@@ -246,6 +248,16 @@ class LinuxKernel implements Kernel {
     });
   }
 }
+
+/** AT_PAGESZ of the auxiliary vector: pairs of u64. */
+function readPageSize(): number {
+  const vector = readFileSync("/proc/self/auxv");
+  for (let at = 0; at + 16 <= vector.length; at += 16)
+    if (vector.readUInt32LE(at) === AT_PAGESZ) return vector.readUInt32LE(at + 8);
+  return 4096;
+}
+
+const AT_PAGESZ = 6;
 
 const LOG_FIELDS: ReadonlySet<string> = new Set(["log", "log_buf", "btf_log_buf"]);
 

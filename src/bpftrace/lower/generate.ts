@@ -1,0 +1,45 @@
+import type { Diagnostic } from "../../diagnostic.ts";
+import { compileModule, printModule } from "../../ir/index.ts";
+import type { ObjectSpec, ProgramSpec, TracePlan } from "../../object/index.ts";
+import type { CheckedProgram } from "../typed.ts";
+import { encodeBtf } from "./local-btf.ts";
+import { lower, type LoweredProgram, type LowerOptions } from "./lower.ts";
+
+export interface Generated {
+  readonly object: ObjectSpec;
+  readonly plan: TracePlan;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Intermediate code of the programs as it was lowered, when asked for. */
+  readonly ir?: string;
+}
+
+export interface GenerateOptions extends LowerOptions {
+  /** Fill in {@link Generated.ir}. */
+  readonly printIr?: boolean;
+}
+
+/** From the checked script to what is loaded and how the session treats it. */
+export function generate(checked: CheckedProgram, options: GenerateOptions): Generated {
+  const lowered = lower(checked, options);
+  const ir = options.printIr
+    ? lowered.programs.map(({ module }) => printModule(module)).join("\n")
+    : undefined;
+  const failed = lowered.diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  const programs = failed ? [] : lowered.programs.map((program) => code(program, options));
+  return {
+    object: {
+      license: checked.config.license,
+      maps: lowered.maps,
+      programs,
+      btf: encodeBtf(lowered.types.types),
+    },
+    plan: lowered.plan,
+    diagnostics: lowered.diagnostics,
+    ...(ir !== undefined && { ir }),
+  };
+}
+
+function code({ module, spec }: LoweredProgram, { target }: LowerOptions): ProgramSpec {
+  const { insns, relocations, functions, lines } = compileModule(module, { cpu: `v${target.cpu}` });
+  return { ...spec, insns, relocations, functions, lines };
+}

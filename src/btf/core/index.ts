@@ -1,0 +1,5 @@
+export type { CoreTargets } from "./candidates.ts";
+export { CoreKind, coreSubject, essentialName } from "./relocation.ts";
+export type { CoreRelocation, CoreResolution } from "./relocation.ts";
+export { CoreResolver, describeRelocation } from "./resolver.ts";
+export type { Accessor, AccessSpec } from "./spec.ts";

@@ -1,0 +1,9 @@
+export {
+  alignUp,
+  ByteReader,
+  ByteWriter,
+  decodeFixedString,
+  decodeUtf8,
+  encodeUtf8,
+  OutOfBoundsError,
+} from "./bytes.ts";

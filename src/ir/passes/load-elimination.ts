@@ -32,6 +32,9 @@ interface Memory extends StackUse {
   readonly context: Value | undefined;
 }
 
+/** Farther than an access can reach. */
+const FAR = 0x1_0000_0000;
+
 type Load = Extract<Instruction, { readonly op: "load" }>;
 
 /** Entries kept at once: older ones are forgotten, so that the pass stays linear. */
@@ -128,8 +131,11 @@ function valueOf(fn: IrFunction, entry: Entry, load: Load, out: Instruction[]): 
 function afterEffect(entries: Entry[], value: Instruction, use: Memory): Entry[] {
   switch (value.op) {
     case "store": {
-      const left = afterWrite(entries, value.args[0]!, value.offset, value.width, use);
-      if (value.reloc === undefined) left.push(entryOf(value, undefined, value.args[1]!));
+      const base = value.args[0]!;
+      // Where exactly, only the loader knows.
+      if (value.reloc !== undefined) return afterWrite(entries, base, -FAR, 2 * FAR, use);
+      const left = afterWrite(entries, base, value.offset, value.width, use);
+      left.push(entryOf(value, undefined, value.args[1]!));
       return left;
     }
     case "fill": {
@@ -171,17 +177,29 @@ function afterWrite(
   use: Memory,
 ): Entry[] {
   const written = use.roots.get(base);
-  return entries.filter((entry) => {
-    if (entry.base === base && entry.reloc === undefined) {
-      return entry.offset + entry.size <= offset || offset + size <= entry.offset;
-    }
-    if (use.context !== undefined && (entry.base === use.context) !== (base === use.context)) return true;
+  return entries.flatMap((entry) => {
+    if (entry.base === base && entry.reloc === undefined) return outside(entry, offset, size);
+    return mayOverlap(entry) ? [] : [entry];
+  });
+
+  function mayOverlap(entry: Entry): boolean {
+    if (use.context !== undefined && (entry.base === use.context) !== (base === use.context)) return false;
     const roots = use.roots.get(entry.base);
     const isPrivate = (slots: ReadonlySet<Value>): boolean =>
       ![...slots].some((slot) => use.escaped.has(slot));
     // A private slot is reached through its own address only.
-    if (roots !== undefined && written !== undefined) return ![...roots].some((root) => written.has(root));
-    if (roots !== undefined) return isPrivate(roots);
-    return written !== undefined && isPrivate(written);
-  });
+    if (roots !== undefined && written !== undefined) return [...roots].some((root) => written.has(root));
+    if (roots !== undefined) return !isPrivate(roots);
+    return written === undefined || !isPrivate(written);
+  }
+}
+
+/** What of an entry lies outside of a write. */
+function outside(entry: Entry, offset: number, size: number): Entry[] {
+  const end = entry.offset + entry.size;
+  if (end <= offset || offset + size <= entry.offset) return [entry];
+  if (entry.value !== undefined) return [];
+  const before = { ...entry, size: offset - entry.offset };
+  const after = { ...entry, offset: offset + size, size: end - offset - size };
+  return [before, after].filter((part) => part.size > 0);
 }

@@ -97,7 +97,7 @@ describe.skipIf(kernel === undefined)("the verifier words instructions as we do"
     fc.assert(
       fc.property(body, (insns) => {
         const program = [...prologue, ...insns, moveImmediate(0, 0), exit()];
-        const ours = new Map(
+        const ours = new Map<string, string>(
           disassemble(program, { immediate64: (_, value) => `0x${value.toString(16)}` }).map((line) => [
             `${line.slot}: (${program[line.slot]!.code.toString(16).padStart(2, "0")})`,
             line.text,
@@ -107,7 +107,7 @@ describe.skipIf(kernel === undefined)("the verifier words instructions as we do"
           const [, place, text] = /^(\d+: \([0-9a-f]{2}\)) (.*?)\s*(?:;.*)?$/.exec(line) ?? [];
           if (place === undefined) continue;
           compared++;
-          expect(`${place} ${ours.get(place)}`, printProgram(program)).toBe(`${place} ${text}`);
+          expect(`${place} ${ours.get(place) ?? "nothing"}`, printProgram(program)).toBe(`${place} ${text}`);
         }
       }),
       { numRuns: 300 },

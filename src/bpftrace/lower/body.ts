@@ -174,7 +174,7 @@ export class Body {
     const room = roundUp(size, 8);
     if (this.fitsStack(size)) {
       this.#stackUsed += room;
-      return directPlace(this.b.alloca(size, align, name));
+      return this.#slot(size, align, name);
     }
     return this.scratch(size);
   }
@@ -190,7 +190,12 @@ export class Body {
   /** Memory on the stack that is good until the program ends. */
   permanent(size: number, align: number, name?: string): Place {
     this.#stackKept += roundUp(size, 8);
-    return directPlace(this.b.alloca(size, align, name));
+    return this.#slot(size, align, name);
+  }
+
+  /** Objects of a word and more begin at one, so that they are copied and compared by words. */
+  #slot(size: number, align: number, name: string | undefined): Place {
+    return directPlace(this.b.alloca(size, size >= 8 ? 8 : align, name));
   }
 
   /** Whether an object of this many bytes is put on the stack; else it goes to per-CPU memory. */

@@ -1,4 +1,4 @@
-import { alignOf, sizeOf, type Type } from "../types.ts";
+import { sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
 import type { Destination, Place } from "./memory.ts";
 import { addressOf, readMemory, readString } from "./place.ts";
@@ -19,9 +19,7 @@ export function copyValue(body: Body, from: Place, type: Type, to: Destination):
   const size = sizeOf(type);
   if (type.kind === "string") return copyString(body, from, size, to);
   if (from.space === "direct" && !from.nullable && size <= COPY_INLINE) {
-    const align = Math.min(8, alignOf(type));
-    body.b.copy(to.base, from.base, size, align, { offset: to.offset, sourceOffset: from.offset });
-    return;
+    return copyWords(body, from, size, to);
   }
   readMemory(body, { ...from, nullable: false }, to, size);
 }
@@ -31,12 +29,20 @@ const COPY_INLINE = 32;
 
 export function copyString(body: Body, from: Place, size: number, to: Destination): void {
   if (from.space === "direct" && !from.nullable && size <= WORDWISE) {
-    const aligned = (from.offset | to.offset) % 8 === 0;
-    body.b.copy(to.base, from.base, size, aligned ? 8 : 1, { offset: to.offset, sourceOffset: from.offset });
-    return;
+    return copyWords(body, from, size, to);
   }
   if (to.clean) clear(body, to, 0, size);
   readString(body, { ...from, nullable: false }, to, body.b.i32(size));
+}
+
+function copyWords(body: Body, from: Place, size: number, to: Destination): void {
+  const align = Math.min(alignment(from.offset), alignment(to.offset));
+  body.b.copy(to.base, from.base, size, align, { offset: to.offset, sourceOffset: from.offset });
+}
+
+/** Of an address that many bytes behind one that is a multiple of 8, as all memory of programs is. */
+function alignment(offset: number): number {
+  return offset % 8 === 0 ? 8 : offset % 4 === 0 ? 4 : offset % 2 === 0 ? 2 : 1;
 }
 
 /** Zeros from `from` bytes behind the destination on. */
@@ -49,8 +55,7 @@ export function clear(body: Body, to: Destination, from: number, size: number): 
     code.helper("probe_read_kernel", addressOf(body, { base: to.base, offset }), b.i32(size), b.i64(0));
     return;
   }
-  const align = offset % 8 === 0 ? 8 : offset % 4 === 0 ? 4 : offset % 2 === 0 ? 2 : 1;
-  b.fill(to.base, size, align, { offset });
+  b.fill(to.base, size, alignment(offset), { offset });
 }
 
 /** Bytes up to which stores are fewer instructions than a helper call. */

@@ -1,5 +1,8 @@
 import type { Value } from "../../ir/index.ts";
 
+/** Fact: where the task's name was put. */
+export const COMM = "comm";
+
 /** What is known at one place of a program. */
 export type Knowledge = ReadonlyMap<string, Value>;
 

@@ -6,6 +6,7 @@ import type { Body } from "./body.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { isScalar } from "./value-form.ts";
 import { isKeptClean } from "./copy.ts";
+import { COMM } from "./facts.ts";
 import { mapPlace } from "./map-access.ts";
 import { elementPlace, fieldAddress, memberPlace, pointee, readMemory } from "./place.ts";
 import { extend } from "./scalar-form.ts";
@@ -25,7 +26,7 @@ export function lowerLocation(body: Body, expression: TypedExpression): Place {
     case "builtin":
       if (expression.name === "args" || expression.name === "ctx")
         return { base: body.context, offset: 0, space: "context" };
-      return materialize(body, expression);
+      return expression.name === "comm" ? currentComm(body, expression) : materialize(body, expression);
     case "field": {
       const { operand, field } = expression;
       if (operand.type.kind !== "record") throw new TypeError(`a ${operand.type.kind} has no fields`);
@@ -54,6 +55,18 @@ export function lowerLocation(body: Body, expression: TypedExpression): Place {
     default:
       return materialize(body, expression);
   }
+}
+
+/** The task's name, asked for once where it is compared more than once. */
+function currentComm(body: Body, expression: TypedExpression): Place {
+  const size = sizeOf(expression.type);
+  if (!body.fitsStack(size)) return materialize(body, expression);
+  const base = body.once(COMM, () => {
+    const place = body.permanent(size, 8, COMM);
+    body.store(expression, { ...place, clean: true });
+    return place.base;
+  });
+  return directPlace(base);
 }
 
 /** The whole tuple of a loop over a map, put together. */

@@ -6,7 +6,8 @@ import { clear, copyString, copyValue } from "./copy.ts";
 import { isScalar } from "./value-form.ts";
 import { storeAddress, storeBuffer, storeMac, storeStack, storeUserSymbol } from "./memory-calls.ts";
 import { addressOf, readString, widthOf } from "./place.ts";
-import type { Destination } from "./memory.ts";
+import { COMM } from "./facts.ts";
+import { type Destination, directPlace } from "./memory.ts";
 import { extend } from "./scalar-form.ts";
 
 /** Writes a value straight to where it is wanted. */
@@ -93,10 +94,13 @@ function storeBuiltin(
   const { b, code } = body;
   const size = sizeOf(expression.type);
   switch (expression.name) {
-    case "comm":
+    case "comm": {
+      const known = body.facts.get(COMM);
+      if (known !== undefined) return copyValue(body, directPlace(known), expression.type, to);
       code.helper("get_current_comm", addressOf(body, to), b.i32(Math.min(size, COMM_SIZE)));
       if (to.clean) clear(body, to, COMM_SIZE, size - COMM_SIZE);
       return;
+    }
     case "probe":
       return storeText(body, body.target.name, size, to);
     default:

@@ -3,7 +3,10 @@ import type { Value } from "./node.ts";
 /** How far the search follows arguments. */
 const DEPTH = 4;
 
-/** A number of low bits outside of which the value's register is certainly zero. */
+/**
+ * A number of low bits outside of which the value's register is certainly zero. It knows no more than the
+ * verifier does (nothing about quotients and remainders), so that a mask found needless is so for both.
+ */
 export function significantBits(value: Value, depth: number = DEPTH): number {
   const width = value.type === "i32" ? 32 : 64;
   const of = (index: number): number => significantBits(value.args[index]!, depth - 1);
@@ -45,12 +48,6 @@ export function significantBits(value: Value, depth: number = DEPTH): number {
     }
     case "add":
       return Math.min(width, Math.max(of(0), of(1)) + 1);
-    case "udiv":
-      return of(0);
-    case "umod": {
-      const divisor = value.args[1]!;
-      return divisor.op === "const" && divisor.value > 0n ? Math.min(of(0), of(1)) : of(0);
-    }
     default:
       return width;
   }

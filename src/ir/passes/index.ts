@@ -4,6 +4,7 @@ import { removeDeadCode } from "./dead-code.ts";
 import { eliminateLoads } from "./load-elimination.ts";
 import type { Pass } from "./pass.ts";
 import { sinkValues } from "./sinking.ts";
+import { combineStores } from "./store-combining.ts";
 import { eliminateStores } from "./store-elimination.ts";
 import { numberValues } from "./value-numbering.ts";
 
@@ -17,6 +18,7 @@ export const PASSES: readonly Pass[] = [
   { name: "dead-code", run: removeDeadCode },
   { name: "store-elimination", run: eliminateStores },
   { name: "dead-code", run: removeDeadCode },
+  { name: "store-combining", run: combineStores },
   { name: "control-flow", run: simplifyControlFlow },
   { name: "sinking", run: sinkValues },
 ];

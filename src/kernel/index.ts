@@ -3,7 +3,15 @@ export type { AttrFieldKind, BpfAttr, BpfCommand, BpfCommandRow, BpfResult } fro
 export { asFd } from "./fd.ts";
 export type { Fd } from "./fd.ts";
 export type { HostFiles } from "./host-files.ts";
-export type { ClockId, CommonAttr, Kernel, KernelRelease, MappedRegion, Watch } from "./kernel.ts";
+export type {
+  ClockId,
+  CommonAttr,
+  InfoPointer,
+  Kernel,
+  KernelRelease,
+  MappedRegion,
+  Watch,
+} from "./kernel.ts";
 export type { PerfEventAttr, PerfTarget } from "./perf-event.ts";
 export { SyscallError } from "./syscall-error.ts";
 export { neededCapabilities, permissionHints } from "./permission.ts";

@@ -17,6 +17,11 @@ export interface Kernel extends Disposable {
 
   /** bpf(2). A failed PROG_LOAD or BTF_LOAD with a log buffer carries the log in the error. */
   bpf<C extends BpfCommand>(command: C, attr: BpfAttr[C], common?: CommonAttr): BpfResult[C];
+  /**
+   * OBJ_GET_INFO_BY_FD with buffers: each is filled by the kernel through a pointer member of `info` at that
+   * offset. Returns the bytes of `info` that the kernel knows.
+   */
+  objectInfo(fd: Fd, info: Uint8Array, pointers?: readonly InfoPointer[]): number;
   perfEventOpen(attr: PerfEventAttr, target: PerfTarget): Fd;
   /** `argument`: a plain number, or a buffer or text that the request points to. */
   ioctl(fd: Fd, request: number, argument?: number | bigint | string | Uint8Array): number;
@@ -41,6 +46,11 @@ export interface Kernel extends Disposable {
 export interface CommonAttr {
   readonly log: Uint8Array;
   readonly logLevel: number;
+}
+
+export interface InfoPointer {
+  readonly offset: number;
+  readonly buffer: Uint8Array;
 }
 
 export interface KernelRelease {

@@ -12,6 +12,7 @@ import type {
   CommonAttr,
   Fd,
   HostFiles,
+  InfoPointer,
   Kernel,
   KernelRelease,
   MappedRegion,
@@ -157,6 +158,16 @@ class LinuxKernel implements Kernel {
     const type = "prog_type" in attr ? attr.prog_type : undefined;
     const log = buffer instanceof Uint8Array ? cString(buffer) : "";
     return this.#error(`bpf(${command})`, errno, { log, ...(type !== undefined && { programType: type }) });
+  }
+
+  objectInfo(fd: Fd, info: Uint8Array, pointers: readonly InfoPointer[] = []): number {
+    const view = new DataView(info.buffer, info.byteOffset, info.byteLength);
+    for (const { offset, buffer } of pointers) view.setBigUint64(offset, this.#native.address(buffer), true);
+    try {
+      return this.bpf("OBJ_GET_INFO_BY_FD", { bpf_fd: fd, info }).info_len;
+    } finally {
+      for (const { offset } of pointers) view.setBigUint64(offset, 0n, true);
+    }
   }
 
   perfEventOpen(attr: PerfEventAttr, target: PerfTarget): Fd {

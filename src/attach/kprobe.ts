@@ -1,0 +1,64 @@
+import { SyscallError } from "../kernel/index.ts";
+import type { Kernel } from "../kernel/index.ts";
+import { BPF_ATTACH_TYPE, BPF_F, ERRNO } from "../uapi/index.ts";
+import { AttachError } from "./attach-error.ts";
+import type { Attacher } from "./context.ts";
+import { nearestHint } from "./nearest.ts";
+import { attachPerfEvent, onFirstCpu } from "./perf-link.ts";
+import { probePmu } from "./probe-pmu.ts";
+
+export const attachKprobe: Attacher<"kprobe"> = (context, program, target) => {
+  const { kernel } = context;
+  const name = `${target.return ? "kretprobe" : "kprobe"}:${target.function}`;
+  try {
+    if (program.spec.expectedAttachType === BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI) {
+      const link = kernel.bpf("LINK_CREATE", {
+        prog_fd: program.fd,
+        attach_type: BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI,
+        "kprobe_multi.syms": [target.function],
+        "kprobe_multi.cnt": 1,
+        "kprobe_multi.flags": target.return ? BPF_F.KPROBE_MULTI_RETURN : 0,
+      });
+      return { [Symbol.dispose]: () => kernel.close(link) };
+    }
+    const pmu = probePmu(kernel, "kprobe");
+    if (!pmu)
+      throw new AttachError(name, "this kernel has no kprobes", {
+        code: "unsupported",
+        hints: ["It was built without CONFIG_KPROBE_EVENTS: use a tracepoint, or another kernel"],
+      });
+    const attr = {
+      type: pmu.type,
+      config: target.return ? pmu.returnBit : 0,
+      kprobe_func: target.function,
+      probe_offset: target.offset,
+    };
+    return attachPerfEvent(context, program, attr, onFirstCpu(context));
+  } catch (error) {
+    throw error instanceof SyscallError ? explain(kernel, name, target.function, error) : error;
+  }
+};
+
+function explain(kernel: Kernel, name: string, symbol: string, cause: SyscallError): Error {
+  const names = symbolNames(kernel);
+  if (cause.errno === ERRNO.ENOENT || cause.errno === ERRNO.ESRCH || !names.has(symbol))
+    return new AttachError(name, "the kernel has no such function", {
+      code: "unknown",
+      hints: [...nearestHint(symbol, names), "Inlined functions have no symbol of their own"],
+      cause,
+    });
+  if (cause.errno === ERRNO.EINVAL || cause.errno === ERRNO.EADDRNOTAVAIL || cause.errno === ERRNO.EILSEQ)
+    return new AttachError(name, "the kernel does not let this place be probed", {
+      code: "unsupported",
+      hints: [
+        "It may be on the kprobe blacklist (/sys/kernel/debug/kprobes/blacklist), several functions may share the name, or the offset is not at an instruction",
+      ],
+      cause,
+    });
+  return cause;
+}
+
+function symbolNames(kernel: Kernel): Set<string> {
+  const lines = Buffer.from(kernel.files.kallsyms()).toString("latin1").split("\n");
+  return new Set(lines.flatMap((line) => /^\w+ [tTwW] (\S+)/.exec(line)?.[1] ?? []));
+}

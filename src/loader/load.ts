@@ -1,0 +1,239 @@
+import { BtfKind, parseBtf } from "../btf/index.ts";
+import { BpfkitError } from "../errors.ts";
+import { encode } from "../isa/index.ts";
+import { SyscallError } from "../kernel/index.ts";
+import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
+import { coreResolver, parseTracepointFormat, relocate } from "../object/index.ts";
+import type { ObjectSpec, ProgramSpec, RelocationInputs, TracepointFormat } from "../object/index.ts";
+import { BPF_PROG_TYPE } from "../uapi/index.ts";
+import {
+  addLineTexts,
+  encodeFunctionInfo,
+  encodeLineInfo,
+  FUNCTION_INFO_SIZE,
+  LINE_INFO_SIZE,
+} from "./debug-info.ts";
+import type { ObjectDebugInfo } from "./debug-info.ts";
+import { KernelTypes } from "./kernel-types.ts";
+import { createMap, chargesMemlock, kernelName } from "./map-create.ts";
+import type { LoadedMap } from "./map.ts";
+import { loadProgram } from "./program-load.ts";
+
+export interface LoadOptions {
+  readonly kernel: Kernel;
+  /** First contents of maps by name, in place of the spec's: values known only now, as positional parameters. */
+  readonly contents?: ReadonlyMap<string, Uint8Array>;
+  /** 0 (default): a log only of a rejected program. 1 and 2: bits of BPF_LOG, kept of all programs. */
+  readonly logLevel?: number;
+}
+
+/** A program in the kernel. */
+export interface LoadedProgram {
+  readonly name: string;
+  readonly spec: ProgramSpec;
+  readonly fd: Fd;
+  /** The verifier's log, if `logLevel` asked for it. */
+  readonly log: string;
+}
+
+/** What an object became in the kernel; disposal closes its maps and programs. */
+export interface LoadedObject extends Disposable {
+  readonly maps: ReadonlyMap<string, LoadedMap>;
+  readonly programs: ReadonlyMap<string, LoadedProgram>;
+}
+
+/**
+ * Creates an object's maps and loads its programs. Nothing stays in the kernel if it fails.
+ * @throws VerifierError, SyscallError, ObjectError for relocations that this kernel cannot meet
+ */
+export function loadObject(spec: ObjectSpec, options: LoadOptions): LoadedObject {
+  using loading = new Loading(spec, options);
+  return loading.run();
+}
+
+class Loading implements Disposable {
+  readonly #spec: ObjectSpec;
+  readonly #kernel: Kernel;
+  readonly #options: LoadOptions;
+  readonly #types: KernelTypes;
+  readonly #maps = new Map<string, LoadedMap>();
+  readonly #programs = new Map<string, LoadedProgram>();
+  readonly #formats = new Map<string, TracepointFormat | undefined>();
+  #debug: ObjectDebugInfo | undefined;
+  #btf: Fd | undefined;
+  #done = false;
+
+  constructor(spec: ObjectSpec, options: LoadOptions) {
+    this.#spec = spec;
+    this.#kernel = options.kernel;
+    this.#options = options;
+    this.#types = new KernelTypes(options.kernel);
+  }
+
+  run(): LoadedObject {
+    const kernel = this.#kernel;
+    if (chargesMemlock(kernel)) kernel.raiseMemlockLimit();
+    this.#loadBtf();
+    for (const map of this.#spec.maps) {
+      const contents = this.#options.contents?.get(map.name);
+      this.#maps.set(map.name, createMap(kernel, contents ? { ...map, contents } : map, this.#btf));
+    }
+    const inputs = this.#relocationInputs();
+    for (const program of this.#spec.programs)
+      if (program.autoload !== false) this.#programs.set(program.name, this.#load(program, inputs));
+    this.#fillSlots();
+    this.#done = true;
+    return new KernelObject(kernel, this.#maps, this.#programs);
+  }
+
+  [Symbol.dispose](): void {
+    // Maps and programs hold the BTF objects they use.
+    if (this.#btf !== undefined) this.#kernel.close(this.#btf);
+    this.#types[Symbol.dispose]();
+    if (!this.#done) new KernelObject(this.#kernel, this.#maps, this.#programs)[Symbol.dispose]();
+  }
+
+  /** BTF serves readers of logs and dumps: a kernel that does not take it runs the program all the same. */
+  #loadBtf(): void {
+    const { btf, programs } = this.#spec;
+    if (!btf) return;
+    const debug = addLineTexts(btf, programs);
+    try {
+      this.#btf = this.#kernel.bpf("BTF_LOAD", { btf: debug?.btf ?? btf });
+      this.#debug = debug;
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+    }
+  }
+
+  #load(program: ProgramSpec, inputs: RelocationInputs): LoadedProgram {
+    const attr = {
+      prog_type: program.type,
+      insns: encode(relocate(program, inputs)),
+      license: this.#spec.license,
+      prog_name: kernelName(program.name),
+      prog_flags: program.flags,
+      expected_attach_type: program.expectedAttachType,
+      kern_version: program.type === BPF_PROG_TYPE.KPROBE ? versionCode(this.#kernel) : undefined,
+      ...this.#attachTarget(program),
+      ...this.#debugInfo(program),
+    };
+    const { fd, log } = loadProgram(this.#kernel, program, attr, this.#options.logLevel ?? 0);
+    return { name: program.name, spec: program, fd, log };
+  }
+
+  #attachTarget({ attachTarget, expectedAttachType = 0 }: ProgramSpec): Partial<BpfAttr["PROG_LOAD"]> {
+    if (attachTarget === undefined) return {};
+    const { id, module } = this.#types.attachTarget(attachTarget, expectedAttachType);
+    return { attach_btf_id: id, attach_prog_fd: module === 0 ? undefined : module };
+  }
+
+  #debugInfo({ functions, lines }: ProgramSpec): Partial<BpfAttr["PROG_LOAD"]> {
+    if (this.#btf === undefined || !this.#debug || functions.length === 0) return {};
+    return {
+      prog_btf_fd: this.#btf,
+      func_info: encodeFunctionInfo(functions),
+      func_info_cnt: functions.length,
+      func_info_rec_size: FUNCTION_INFO_SIZE,
+      ...(lines.length > 0 && {
+        line_info: encodeLineInfo(lines, this.#debug.offsets),
+        line_info_cnt: lines.length,
+        line_info_rec_size: LINE_INFO_SIZE,
+      }),
+    };
+  }
+
+  #relocationInputs(): RelocationInputs {
+    const types = this.#types;
+    const kinds = new Set(
+      this.#spec.programs.flatMap(({ relocations }) => relocations.map(({ kind }) => kind)),
+    );
+    // The kernel's BTF is megabytes: it is read only where a relocation needs it.
+    const core =
+      kinds.has("core") && this.#spec.btf
+        ? coreResolver(parseBtf(this.#spec.btf), {
+            kernel: types.vmlinux(),
+            modules: () => types.modules(),
+          })
+        : undefined;
+    return {
+      ...(core && { core }),
+      mapFd: (name) => this.#map(name).fd,
+      tracepointField: (tracepoint, field) =>
+        this.#format(tracepoint)?.fields.find(({ name }) => name === field),
+      kfunc: (name) => {
+        const found = types.find(name, BtfKind.Func);
+        return found && { id: found.id, fd: 0 };
+      },
+      ksymType: (name) => {
+        const found = types.find(name, BtfKind.Var) ?? types.find(name, BtfKind.Func);
+        return found && { id: found.id, fd: found.module };
+      },
+      ksymAddress: (name) => kernelAddress(this.#kernel, name),
+    };
+  }
+
+  #map(name: string): LoadedMap {
+    const map = this.#maps.get(name);
+    if (map) return map;
+    throw new BpfkitError(`The object has no map ${name}`, { code: "loader/no-map" });
+  }
+
+  #format(tracepoint: string): TracepointFormat | undefined {
+    if (!this.#formats.has(tracepoint)) {
+      const text = this.#kernel.files.tracefs(`events/${tracepoint.replace(":", "/")}/format`);
+      this.#formats.set(tracepoint, text === undefined ? undefined : parseTracepointFormat(text));
+    }
+    return this.#formats.get(tracepoint);
+  }
+
+  #fillSlots(): void {
+    for (const { name, slots } of this.#spec.maps)
+      for (const slot of slots ?? []) {
+        const fd = this.#programs.get(slot.name)?.fd ?? this.#map(slot.name).fd;
+        this.#map(name).update(u32(slot.index), u32(fd));
+      }
+  }
+}
+
+class KernelObject implements LoadedObject {
+  readonly #kernel: Kernel;
+  readonly maps: ReadonlyMap<string, LoadedMap>;
+  readonly programs: ReadonlyMap<string, LoadedProgram>;
+  #open = true;
+
+  constructor(
+    kernel: Kernel,
+    maps: ReadonlyMap<string, LoadedMap>,
+    programs: ReadonlyMap<string, LoadedProgram>,
+  ) {
+    this.#kernel = kernel;
+    this.maps = maps;
+    this.programs = programs;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const { fd } of this.programs.values()) this.#kernel.close(fd);
+    for (const map of this.maps.values()) map[Symbol.dispose]();
+  }
+}
+
+function u32(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
+}
+
+/** KERNEL_VERSION(), which kernels before 5.0 compare for kprobes. */
+function versionCode({ release: { major, minor, patch } }: Kernel): number {
+  return (major << 16) | (minor << 8) | Math.min(patch, 255);
+}
+
+function kernelAddress(kernel: Kernel, name: string): bigint | undefined {
+  const text = Buffer.from(kernel.files.kallsyms()).toString("latin1");
+  const address = new RegExp(
+    String.raw`^([0-9a-f]+) \w ${name.replace(/[.$]/g, String.raw`\$&`)}$`,
+    "m",
+  ).exec(text)?.[1];
+  return address === undefined || /^0+$/.test(address) ? undefined : BigInt(`0x${address}`);
+}

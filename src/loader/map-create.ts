@@ -1,0 +1,89 @@
+import { SyscallError } from "../kernel/index.ts";
+import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
+import type { MapSpec } from "../object/index.ts";
+import { BPF_MAP_TYPE, ERRNO } from "../uapi/index.ts";
+import { LoadedMap } from "./map.ts";
+
+const FIRST_KEY = new Uint8Array(4);
+
+/** Creates a map and fills in its first contents. `btf` is the object's BTF in the kernel, if it took it. */
+export function createMap(kernel: Kernel, spec: MapSpec, btf: Fd | undefined): LoadedMap {
+  const sized = { ...spec, maxEntries: entriesOf(kernel, spec) };
+  const fd = createFd(kernel, sized, btf);
+  const map = new LoadedMap(kernel, sized, fd);
+  try {
+    if (spec.contents) map.update(FIRST_KEY, spec.contents);
+    if (spec.frozen) kernel.bpf("MAP_FREEZE", { map_fd: fd });
+    return map;
+  } catch (error) {
+    map[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function entriesOf(kernel: Kernel, spec: MapSpec): number {
+  if (spec.maxEntries > 0 || spec.type !== BPF_MAP_TYPE.PERF_EVENT_ARRAY) return spec.maxEntries;
+  return kernel.files.possibleCpus().length;
+}
+
+function createFd(kernel: Kernel, spec: MapSpec, btf: Fd | undefined): Fd {
+  const inner = spec.inner && createFd(kernel, spec.inner, btf);
+  try {
+    return createWith(kernel, attrOf(spec, inner), btf, spec);
+  } finally {
+    if (inner !== undefined) kernel.close(inner);
+  }
+}
+
+function attrOf(spec: MapSpec, inner: Fd | undefined): BpfAttr["MAP_CREATE"] {
+  return {
+    map_type: spec.type,
+    key_size: spec.keySize,
+    value_size: spec.valueSize,
+    max_entries: spec.maxEntries,
+    map_flags: spec.flags,
+    map_name: kernelName(spec.name),
+    map_extra: spec.extra,
+    inner_map_fd: inner,
+  };
+}
+
+/** With types where the kernel takes them; memory is unlocked where the kernel charges it to RLIMIT_MEMLOCK. */
+function createWith(kernel: Kernel, attr: BpfAttr["MAP_CREATE"], btf: Fd | undefined, spec: MapSpec): Fd {
+  const typed = btf !== undefined && spec.btfValueTypeId !== undefined;
+  const types = {
+    btf_fd: btf,
+    btf_key_type_id: spec.btfKeyTypeId,
+    btf_value_type_id: spec.btfValueTypeId,
+  };
+  try {
+    return createUnlocked(kernel, typed ? { ...attr, ...types } : attr);
+  } catch (error) {
+    // Map types that carry no types say EINVAL or ENOTSUPP to them.
+    if (!typed || !(error instanceof SyscallError)) throw error;
+    if (error.errno !== ERRNO.EINVAL && error.errno !== ERRNO.ENOTSUPP) throw error;
+    return createUnlocked(kernel, attr);
+  }
+}
+
+function createUnlocked(kernel: Kernel, attr: BpfAttr["MAP_CREATE"]): Fd {
+  try {
+    return kernel.bpf("MAP_CREATE", attr);
+  } catch (error) {
+    // Before 5.11 an exhausted RLIMIT_MEMLOCK looks like a missing right.
+    if (!(error instanceof SyscallError) || error.errno !== ERRNO.EPERM || !chargesMemlock(kernel))
+      throw error;
+    kernel.raiseMemlockLimit();
+    return kernel.bpf("MAP_CREATE", attr);
+  }
+}
+
+/** Memory of maps and programs is charged to RLIMIT_MEMLOCK, in place of the memory cgroup. */
+export function chargesMemlock({ release }: Kernel): boolean {
+  return release.major < 5 || (release.major === 5 && release.minor < 11);
+}
+
+/** Names hold letters, digits, `_` and `.` (bpf_obj_name_cpy in kernel/bpf/syscall.c). */
+export function kernelName(name: string): string {
+  return name.replace(/[^\w.]/g, "_").slice(0, 15);
+}

@@ -1,0 +1,62 @@
+import { SyscallError } from "../kernel/index.ts";
+import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
+import type { ProgramSpec } from "../object/index.ts";
+import { ERRNO } from "../uapi/index.ts";
+import { VerifierError } from "./verifier-error.ts";
+
+const FIRST_LOG = 256 * 1024;
+/** Logs above this are refused by kernels before 5.2. */
+const LARGEST_LOG = 16 * 1024 * 1024 - 1;
+const RETRIES = 5;
+
+/**
+ * PROG_LOAD; the log, which is slow to write, is asked for only once the program was rejected.
+ * @throws VerifierError with the whole log
+ */
+export function loadProgram(
+  kernel: Kernel,
+  program: ProgramSpec,
+  attr: BpfAttr["PROG_LOAD"],
+  logLevel: number,
+): { readonly fd: Fd; readonly log: string } {
+  if (logLevel === 0) {
+    try {
+      return { fd: loadPatiently(kernel, attr), log: "" };
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.errno === ERRNO.EPERM) throw error;
+    }
+  }
+  return loadWithLog(kernel, program, attr, Math.max(1, logLevel));
+}
+
+function loadWithLog(
+  kernel: Kernel,
+  program: ProgramSpec,
+  attr: BpfAttr["PROG_LOAD"],
+  level: number,
+): { readonly fd: Fd; readonly log: string } {
+  for (let size = FIRST_LOG; ; size = Math.min(size * 4, LARGEST_LOG)) {
+    const log_buf = new Uint8Array(size);
+    try {
+      const fd = loadPatiently(kernel, { ...attr, log_buf, log_level: level });
+      return { fd, log: Buffer.from(log_buf.subarray(0, Math.max(0, log_buf.indexOf(0)))).toString() };
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if (error.errno === ERRNO.ENOSPC && size < LARGEST_LOG) continue;
+      // Without a log the verifier was never reached: the call itself is at fault.
+      if (error.log === "") throw error;
+      throw new VerifierError(program, error.log, error);
+    }
+  }
+}
+
+/** The verifier gives up with EAGAIN when a signal comes in. */
+function loadPatiently(kernel: Kernel, attr: BpfAttr["PROG_LOAD"]): Fd {
+  for (let tries = 1; ; tries++) {
+    try {
+      return kernel.bpf("PROG_LOAD", attr);
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.errno !== ERRNO.EAGAIN || tries >= RETRIES) throw error;
+    }
+  }
+}

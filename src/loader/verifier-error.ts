@@ -1,0 +1,46 @@
+import { BpfkitError } from "../errors.ts";
+import type { SyscallError } from "../kernel/index.ts";
+import type { LineInfo, ProgramSpec } from "../object/index.ts";
+
+/** The kernel's verifier rejected a program. */
+export class VerifierError extends BpfkitError {
+  override readonly name = "VerifierError";
+  readonly program: string;
+  /** The whole log. */
+  readonly log: string;
+  /** The line of the log that says why. */
+  readonly reason: string;
+  /** Slot of the instruction that was being verified, where the log tells. */
+  readonly insn: number | undefined;
+  /** The source line it came from. */
+  readonly line: LineInfo | undefined;
+
+  constructor(program: ProgramSpec, log: string, cause: SyscallError) {
+    const { reason, insn } = readVerifierLog(log);
+    super(`The kernel's verifier rejected program ${program.name}: ${reason || cause.message}`, {
+      code: "loader/verifier",
+      cause,
+    });
+    this.program = program.name;
+    this.log = log;
+    this.reason = reason;
+    this.insn = insn;
+    this.line = insn === undefined ? undefined : program.lines.findLast((line) => line.insn <= insn);
+  }
+}
+
+/** Lines at the end of every log that are no reason: statistics. */
+const STATISTICS =
+  /^(processed \d+ insns|verification time|stack depth|func#|insns processed|mark_precise|arg#\d)/;
+const INSN = /^(\d+): \([0-9a-f]{2}\) /;
+
+/** The verdict of a verifier log: its last line that is no statistic, and the instruction before it. */
+export function readVerifierLog(log: string): {
+  readonly reason: string;
+  readonly insn: number | undefined;
+} {
+  const lines = log.split("\n").filter((line) => line.trim() !== "");
+  const reason = lines.findLast((line) => !STATISTICS.test(line)) ?? "";
+  const insn = lines.findLast((line) => INSN.test(line));
+  return { reason: reason.trim(), insn: insn === undefined ? undefined : Number(INSN.exec(insn)?.[1]) };
+}

@@ -252,6 +252,13 @@ export class Btf {
     return this.#extra(id, BtfKind.DeclTag, 0) | 0;
   }
 
+  /** The type's words as they are, struct btf_type first; see kindTable for what each one is. */
+  words(id: number): Uint32Array {
+    if (id < this.firstId) return this.#ancestor().words(id);
+    const end = this.#starts[id + 1 - this.firstId] ?? this.#words.length;
+    return this.#words.subarray(this.#start(id), end);
+  }
+
   /** The lowest id of that name (and kind), base first; undefined when there is none. */
   findByName(name: string, kind?: BtfKind): number | undefined {
     return this.base?.findByName(name, kind) ?? this.#findOwn(name, kind, true)[0];
@@ -392,7 +399,7 @@ export class Btf {
     const info = this.#words[start + 1]!;
     if (!(index >= 0 && index < (info & 0xff_ffff)))
       throw new BtfError("btf/bad-type-id", `BTF type ${id} has no item ${index}`);
-    return this.#words[start + 3 + index * kindTable[kindOf(info)]!.itemWords + field]!;
+    return this.#words[start + 3 + index * kindTable[kindOf(info)]!.item.length + field]!;
   }
 
   #items<T>(id: number, read: (index: number) => T): T[] {

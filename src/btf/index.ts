@@ -6,3 +6,9 @@ export { BtfIntEncoding, BtfKind, BtfLinkage, isComposite, isEnum, isModifier } 
 export { btfFromFile, parseBtf } from "./parse.ts";
 export { CoreKind, CoreResolver, describeRelocation, essentialName } from "./core/index.ts";
 export type { AccessSpec, CoreRelocation, CoreResolution, CoreTargets } from "./core/index.ts";
+export { BtfBuilder } from "./builder.ts";
+export type { BtfModifier } from "./builder.ts";
+export { decodeBtfExt, encodeBtfExt } from "./ext.ts";
+export type { BtfExtFunction, BtfExtLine, BtfExtRelocation, BtfExtSection } from "./ext.ts";
+export { sanitizeBtf } from "./sanitize.ts";
+export type { BtfFeatures } from "./sanitize.ts";

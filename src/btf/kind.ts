@@ -26,43 +26,55 @@ export type BtfKind = (typeof BtfKind)[keyof typeof BtfKind];
 /** A kind's value at its own index: narrows a number read from bytes. */
 export const kindsByNumber: readonly BtfKind[] = Object.values(BtfKind);
 
+/** What a word of a type is: a string offset, a type id, or a plain number. */
+export type WordRole = "name" | "type" | "number";
+
 interface KindRow {
   /** As bpftool prints it. */
   readonly name: string;
-  /** Words (4 bytes) after the three of struct btf_type. */
-  readonly fixedWords: number;
-  /** Words for each of the vlen items. */
-  readonly itemWords: number;
-  /** The third word is the id of another type, not a size. */
+  /** The third word of struct btf_type is the id of another type, not a size. */
   readonly refersToType: boolean;
+  /** Words (4 bytes) behind struct btf_type. */
+  readonly fixed: readonly WordRole[];
+  /** Words of each of the vlen items behind those. */
+  readonly item: readonly WordRole[];
 }
 
-function row(name: string, fixedWords: number, itemWords: number, refersToType: boolean): KindRow {
-  return { name, fixedWords, itemWords, refersToType };
+function row(
+  name: string,
+  shape: {
+    readonly to?: "type";
+    readonly fixed?: readonly WordRole[];
+    readonly item?: readonly WordRole[];
+  } = {},
+): KindRow {
+  return { name, refersToType: shape.to === "type", fixed: shape.fixed ?? [], item: shape.item ?? [] };
 }
+
+const member: readonly WordRole[] = ["name", "type", "number"];
 
 /** Shape of each kind, indexed by {@link BtfKind}. */
 export const kindTable: readonly KindRow[] = [
-  row("VOID", 0, 0, false),
-  row("INT", 1, 0, false),
-  row("PTR", 0, 0, true),
-  row("ARRAY", 3, 0, false),
-  row("STRUCT", 0, 3, false),
-  row("UNION", 0, 3, false),
-  row("ENUM", 0, 2, false),
-  row("FWD", 0, 0, false),
-  row("TYPEDEF", 0, 0, true),
-  row("VOLATILE", 0, 0, true),
-  row("CONST", 0, 0, true),
-  row("RESTRICT", 0, 0, true),
-  row("FUNC", 0, 0, true),
-  row("FUNC_PROTO", 0, 2, true),
-  row("VAR", 1, 0, true),
-  row("DATASEC", 0, 3, false),
-  row("FLOAT", 0, 0, false),
-  row("DECL_TAG", 1, 0, true),
-  row("TYPE_TAG", 0, 0, true),
-  row("ENUM64", 0, 3, false),
+  row("VOID"),
+  row("INT", { fixed: ["number"] }),
+  row("PTR", { to: "type" }),
+  row("ARRAY", { fixed: ["type", "type", "number"] }),
+  row("STRUCT", { item: member }),
+  row("UNION", { item: member }),
+  row("ENUM", { item: ["name", "number"] }),
+  row("FWD"),
+  row("TYPEDEF", { to: "type" }),
+  row("VOLATILE", { to: "type" }),
+  row("CONST", { to: "type" }),
+  row("RESTRICT", { to: "type" }),
+  row("FUNC", { to: "type" }),
+  row("FUNC_PROTO", { to: "type", item: ["name", "type"] }),
+  row("VAR", { to: "type", fixed: ["number"] }),
+  row("DATASEC", { item: ["type", "number", "number"] }),
+  row("FLOAT"),
+  row("DECL_TAG", { to: "type", fixed: ["number"] }),
+  row("TYPE_TAG", { to: "type" }),
+  row("ENUM64", { item: ["name", "number", "number"] }),
 ];
 
 export const BtfIntEncoding = { Signed: 1, Char: 2, Bool: 4 } as const;

@@ -58,8 +58,8 @@ function toWords(bytes: Uint8Array, littleEndian: boolean): Uint32Array {
 }
 
 function findStarts(words: Uint32Array): Uint32Array {
-  const fixedWords = Uint8Array.from(kindTable, (kind) => 3 + kind.fixedWords);
-  const itemWords = Uint8Array.from(kindTable, (kind) => kind.itemWords);
+  const fixedWords = Uint8Array.from(kindTable, (kind) => 3 + kind.fixed.length);
+  const itemWords = Uint8Array.from(kindTable, (kind) => kind.item.length);
   const starts = new Uint32Array(Math.floor(words.length / 3));
   let count = 0;
   let at = 0;

@@ -41,15 +41,14 @@ describe("instruction selection", () => {
       b.ret(b.i64(0));
     });
     expect(lines).toEqual([
-      "r6 = r1",
+      "r6 = *(u64 *)(r1 +16)",
       "*(u32 *)(r10 -4) = 7",
       "r1 = map[id:0]",
       "r2 = r10",
       "r2 += -4",
       "call bpf_map_lookup_elem#1",
-      "if r0 == 0x0 goto pc+2",
-      "r5 = *(u64 *)(r6 +16)",
-      "lock *(u64 *)(r0 +0) += r5",
+      "if r0 == 0x0 goto pc+1",
+      "lock *(u64 *)(r0 +0) += r6",
       "r0 = 0",
       "exit",
     ]);

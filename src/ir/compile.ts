@@ -3,7 +3,7 @@ import { emitFunctions } from "./machine/emit.ts";
 import { estimateFrequencies } from "./machine/frequency.ts";
 import { hoistMoves } from "./machine/hoisting.ts";
 import { layOutFrame } from "./machine/frame.ts";
-import { mergeBlocks, reversePostorder, threadJumps } from "./machine/layout.ts";
+import { mergeBlocks, moveColdBlocks, reversePostorder, threadJumps } from "./machine/layout.ts";
 import { legalize } from "./machine/legalize.ts";
 import type { MachineFunction } from "./machine/machine.ts";
 import { selectInstructions } from "./machine/select.ts";
@@ -27,16 +27,18 @@ export interface CompileOptions {
 export function compileModule(module: IrModule, options: CompileOptions): ProgramCode {
   if (options.optimize === false) for (const fn of module.functions) removeUnreachable(fn);
   else optimizeModule(module);
-  const sizes: number[] = [];
-  const functions = neededFunctions(module).map((fn) => {
-    const machine = generateCode(fn, options);
-    sizes.push(layOutFrame(machine));
-    return machine;
-  });
-  return emitFunctions(functions, { cpu: options.cpu, stackSize: sizes[0] ?? 0 });
+  const generated = neededFunctions(module).map((fn) => generateCode(fn, options));
+  const functions = generated.map(({ machine }) => machine);
+  return emitFunctions(functions, { cpu: options.cpu, stackSize: generated[0]?.stackSize ?? 0 });
 }
 
-function generateCode(fn: IrFunction, { cpu }: CompileOptions): MachineFunction {
+interface Generated {
+  readonly machine: MachineFunction;
+  /** Bytes. */
+  readonly stackSize: number;
+}
+
+function generateCode(fn: IrFunction, { cpu }: CompileOptions): Generated {
   legalize(fn, cpu);
   const machine = selectInstructions(fn, cpu);
   machine.blocks = reversePostorder(machine);
@@ -49,7 +51,9 @@ function generateCode(fn: IrFunction, { cpu }: CompileOptions): MachineFunction 
   threadJumps(machine);
   mergeBlocks(machine);
   machine.blocks = reversePostorder(machine);
-  return machine;
+  const stackSize = layOutFrame(machine);
+  moveColdBlocks(machine);
+  return { machine, stackSize };
 }
 
 /** The first function and what it calls or refers to: the verifier refuses code that nothing reaches. */

@@ -3,7 +3,7 @@ import type { Insn } from "../../isa/index.ts";
 import type { SourcePosition } from "../node.ts";
 import type { CodeLine, CodeRelocation, CpuVersion, ProgramCode } from "../program-code.ts";
 import { invertJump } from "./layout.ts";
-import { isConditionalJump, JA, JA32, LDIMM64, machineInsn } from "./machine.ts";
+import { isConditionalJump, JA, JA32, LDIMM64, machineInsn, signed16 } from "./machine.ts";
 import type { MachineBlock, MachineFunction, MachineInsn } from "./machine.ts";
 
 /** Numbers the instructions of all functions, one behind the other, and writes them out. */
@@ -107,10 +107,6 @@ function placeJumps(fn: MachineFunction, cpu: CpuVersion): PlacedInsn[] {
     insn.imm = distance;
     return { insn, offset: 0 };
   });
-}
-
-function signed16(value: number): number {
-  return (value << 16) >> 16;
 }
 
 /** A jump would have to go farther than its 16-bit offset can. */

@@ -95,3 +95,20 @@ export function invertJump(block: MachineBlock, v1: boolean): boolean {
   if (block.likely !== undefined) block.likely = !block.likely;
   return true;
 }
+
+/**
+ * Puts blocks that are reached by unusual ways only behind all others, so that the usual way need not jump
+ * over them. Blocks are in an order where only loops go back.
+ */
+export function moveColdBlocks(fn: MachineFunction): void {
+  const warm = new Set<MachineBlock>([fn.blocks[0]!]);
+  for (const block of fn.blocks) {
+    if (!warm.has(block)) continue;
+    block.next.forEach((next, index) => {
+      if (block.likely === undefined || block.next.length < 2 || block.likely === (index === 0))
+        warm.add(next);
+    });
+  }
+  const cold = fn.blocks.filter((block) => !warm.has(block));
+  fn.blocks = [...fn.blocks.filter((block) => warm.has(block)), ...cold];
+}

@@ -209,3 +209,8 @@ export function machineInsn(code: number, fields: Partial<MachineInsn> = {}): Ma
     ...fields,
   };
 }
+
+/** The number that 16 bits of it are. */
+export function signed16(value: number): number {
+  return (value << 16) >> 16;
+}

@@ -8,6 +8,7 @@ import { countUses } from "../rewrite.ts";
 import { BINARY_CODES, JUMP_CODES } from "./code-tables.ts";
 import type { BinaryRow } from "./code-tables.ts";
 import * as m from "./machine.ts";
+import { signed16 } from "./machine.ts";
 import type { MachineBlock, MachineFunction, MachineInsn, Register, StackSlot } from "./machine.ts";
 import { parallelCopy } from "./parallel-copy.ts";
 import { transparentTruncations } from "./truncations.ts";
@@ -28,6 +29,8 @@ class Selector {
   readonly #transparent: Set<Value>;
   readonly #slots: Map<Value, readonly StackSlot[]>;
   readonly #slotOf = new Map<Value, StackSlot>();
+  /** Addresses in maps at hand since the last call: other places of the same map are reached from there. */
+  readonly #mapValues = new Map<string, { readonly register: Register; readonly offset: number }>();
   #next: Register = m.FIRST_VIRTUAL;
   #out: MachineInsn[] = [];
   #position: SourcePosition | undefined;
@@ -61,6 +64,7 @@ class Selector {
     );
     for (const [block, machine] of blocks) {
       this.#out = machine.insns;
+      this.#mapValues.clear();
       if (block === this.#fn.blocks[0]) this.#params();
       for (const value of block.body) {
         this.#enter(value.position, value.args);
@@ -290,6 +294,15 @@ class Selector {
     if (base.op === "alloca") {
       return { src: m.FRAME_POINTER, offset, reloc, slot: this.#slotOf.get(base) };
     }
+    if (base.op === "mapValue") {
+      const near = this.#mapValues.get(base.map);
+      const distance = near === undefined ? 0 : offset + base.offset - near.offset;
+      if (near !== undefined && distance === signed16(distance))
+        return { src: near.register, offset: distance, reloc };
+      const register = this.#register(base);
+      this.#mapValues.set(base.map, { register, offset: base.offset });
+      return { src: register, offset, reloc };
+    }
     return { src: this.#register(base), offset, reloc };
   }
 
@@ -361,6 +374,7 @@ class Selector {
     value.args.forEach((argument, index) => {
       this.#into(argument, index + 1);
     });
+    this.#mapValues.clear();
     const reads = value.args.length;
     const { callee } = value;
     switch (callee.kind) {

@@ -1,4 +1,5 @@
 import type { IrModule } from "../node.ts";
+import { loadContextEarly } from "./context-load.ts";
 import { simplifyControlFlow } from "./control-flow.ts";
 import { removeDeadCode } from "./dead-code.ts";
 import { eliminateLoads } from "./load-elimination.ts";
@@ -21,6 +22,7 @@ export const PASSES: readonly Pass[] = [
   { name: "store-combining", run: combineStores },
   { name: "control-flow", run: simplifyControlFlow },
   { name: "sinking", run: sinkValues },
+  { name: "context-load", run: loadContextEarly },
 ];
 
 /** @param afterPass hears of every pass that is done, for those who want to look */

@@ -5,6 +5,9 @@ import { FIRST_VIRTUAL, isMove, readsDst, readsSrc, writesDst, writesSrc } from 
 import type { MachineFunction, Register } from "./machine.ts";
 import { spill } from "./spilling.ts";
 
+/** Two or three are usual; more than this is a bug. */
+const MOST_ROUNDS = 40;
+
 /**
  * Gives every virtual register a physical one: graph colouring as Chaitin and Briggs do it, with
  * conservative coalescing. What finds no register goes to the stack, and all starts anew.
@@ -12,7 +15,7 @@ import { spill } from "./spilling.ts";
 export function allocateRegisters(fn: MachineFunction): void {
   /** Registers that only carry a value to or from the stack: to spill them again would not help. */
   const temporaries = new Set<Register>();
-  for (;;) {
+  for (let round = 0; round < MOST_ROUNDS; round++) {
     const graph = interferenceGraph(fn);
     const aliases = coalesce(graph);
     rename(fn, (register) => aliases.find(register));
@@ -23,6 +26,7 @@ export function allocateRegisters(fn: MachineFunction): void {
     }
     spill(fn, spilled, temporaries);
   }
+  throw new TypeError(`${fn.name}: no registers after ${MOST_ROUNDS} rounds of spilling`);
 }
 
 /** Renames virtual registers and drops the moves that have become idle. */

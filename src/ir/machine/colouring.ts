@@ -19,6 +19,7 @@ export function colour(
   const { neighbours, forbidden } = graph;
   const order = simplificationOrder(graph, temporaries);
   const partners = movePartners(graph, aliases);
+  const fixedWishes = wishesFor(partners);
   const colours = new Int8Array(neighbours.length).fill(-1);
   const spilled: Register[] = [];
   for (let index = order.length - 1; index >= 0; index--) {
@@ -35,25 +36,15 @@ export function colour(
 
   /** The register of a move's other end; else one that no neighbour wishes for. */
   function choose(node: Register, free: number): Register {
-    const wishes = new Float64Array(10);
+    const wishes = new Float64Array(PHYSICAL);
     for (const { other, weight } of partners[node] ?? []) {
       const colour = other < FIRST_VIRTUAL ? other : colours[other]!;
       if (colour >= 0) wishes[colour]! += weight;
-    }
-    // What the uncoloured ends of moves may become, and what neighbours would like to be.
-    for (const { other, weight } of partners[node] ?? []) {
-      if (other < FIRST_VIRTUAL || colours[other]! >= 0) continue;
-      for (const next of partners[other] ?? []) {
-        const colour = next.other < FIRST_VIRTUAL ? next.other : colours[next.other]!;
-        if (colour >= 0 && (forbidden[other]! & (1 << colour)) === 0) wishes[colour]! += weight / 2;
-      }
+      // The other end has no register yet: what it would like is good for both.
+      else addWishes(wishes, fixedWishes[other], 1 / 2, forbidden[other]!);
     }
     for (const neighbour of neighbours[node]!) {
-      if (colours[neighbour]! >= 0) continue;
-      for (const { other, weight } of partners[neighbour] ?? []) {
-        const colour = other < FIRST_VIRTUAL ? other : colours[other]!;
-        if (colour >= 0 && (forbidden[neighbour]! & (1 << colour)) === 0) wishes[colour]! -= weight / 4;
-      }
+      if (colours[neighbour]! < 0) addWishes(wishes, fixedWishes[neighbour], -1 / 4, forbidden[neighbour]!);
     }
     let best = -1;
     for (const register of PREFERENCE) {
@@ -62,6 +53,31 @@ export function colour(
     }
     return best;
   }
+}
+
+const PHYSICAL = 10;
+
+function addWishes(
+  wishes: Float64Array,
+  others: Float64Array | undefined,
+  factor: number,
+  forbidden: number,
+): void {
+  if (others === undefined) return;
+  for (let register = 0; register < PHYSICAL; register++) {
+    if ((forbidden & (1 << register)) === 0) wishes[register]! += others[register]! * factor;
+  }
+}
+
+/** How much each node would like each physical register, by the moves to and from it. */
+function wishesFor(partners: readonly (readonly Partner[] | undefined)[]): (Float64Array | undefined)[] {
+  return partners.map((list) => {
+    const fixed = list?.filter(({ other }) => other < FIRST_VIRTUAL) ?? [];
+    if (fixed.length === 0) return undefined;
+    const wishes = new Float64Array(PHYSICAL);
+    for (const { other, weight } of fixed) wishes[other]! += weight;
+    return wishes;
+  });
 }
 
 /** Registers that nobody wishes for, the least useful for arguments first. */

@@ -97,14 +97,15 @@ function threadDecidedJumps(fn: IrFunction): boolean {
       // Two ways from one block to another cannot be told apart by phis.
       if (successors(from).includes(target)) continue;
       for (const phi of target.phis) {
-        phi.args.push(comingFrom(incomingValue(phi, block)!, block, from));
+        const value = comingFrom(incomingValue(phi, block)!, block, from);
+        phi.args.push(value);
         phi.incoming.push(from);
+        addUser(users, value, phi);
       }
       redirect(from.terminator!, block, target);
       removeIncoming(block, from);
       changed = true;
     }
-    if (changed) return true;
   }
   return changed;
 }
@@ -128,18 +129,19 @@ function passesOn(user: Block | Phi, block: Block, next: readonly Block[]): bool
 /** Phis stand for themselves, everything else for its block. */
 function userBlocks(fn: IrFunction): Map<Value, Set<Block | Phi>> {
   const users = new Map<Value, Set<Block | Phi>>();
-  const add = (value: Value, user: Block | Phi): void => {
-    if (value.op !== "phi") return;
-    const set = users.get(value);
-    if (set === undefined) users.set(value, new Set([user]));
-    else set.add(user);
-  };
   for (const block of fn.blocks) {
-    for (const phi of block.phis) for (const argument of phi.args) add(argument, phi);
-    for (const value of block.body) for (const argument of value.args) add(argument, block);
-    for (const argument of block.terminator!.args) add(argument, block);
+    for (const phi of block.phis) for (const argument of phi.args) addUser(users, argument, phi);
+    for (const value of block.body) for (const argument of value.args) addUser(users, argument, block);
+    for (const argument of block.terminator!.args) addUser(users, argument, block);
   }
   return users;
+}
+
+function addUser(users: Map<Value, Set<Block | Phi>>, value: Value, user: Block | Phi): void {
+  if (value.op !== "phi") return;
+  const set = users.get(value);
+  if (set === undefined) users.set(value, new Set([user]));
+  else set.add(user);
 }
 
 /** Predecessors of a block that only jumps jump on by themselves. */

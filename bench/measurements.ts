@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { createReadStream, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { createReadStream, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { Kernel } from "../src/kernel/index.ts";
 import { listPrograms, newPrograms } from "./programs.ts";
 import { Tracer, withTracer, type Tool, type Usage } from "./tracer.ts";
@@ -31,10 +32,11 @@ export interface OutputResult {
   readonly events: number;
   readonly delivered: number;
   readonly lost: number;
-  /** Delivered events a second, from the first event to the tracer's end. */
+  /** Delivered events a second, from the first event until the file grows no more. */
   readonly rate: number;
 }
 
+const execute = promisify(execFile);
 const OUTPUT = "/tmp/bench-output";
 
 /** Medians over `rounds` runs. */
@@ -77,7 +79,7 @@ export async function measureCost(
   try {
     return await withTracer(new Tracer(tool, script, OUTPUT), async (tracer) => {
       const start = newPrograms(kernel, before);
-      execFileSync("sh", ["-c", load], { stdio: "ignore" });
+      await execute("sh", ["-c", load]);
       const end = newPrograms(kernel, before);
       await tracer.stop();
       const total = (list: typeof start, field: "runTime" | "runs"): number =>
@@ -95,9 +97,9 @@ export async function measureOutput(tool: Tool, script: string, events: number):
   rmSync(OUTPUT, { force: true });
   return withTracer(new Tracer(tool, script, OUTPUT), async (tracer) => {
     const start = performance.now();
-    spawnSync("dd", ["if=/dev/zero", "of=/dev/null", "bs=1", `count=${events}`], { stdio: "ignore" });
+    await execute("dd", ["if=/dev/zero", "of=/dev/null", "bs=1", `count=${events}`]);
+    const seconds = ((await settled(OUTPUT)) - start) / 1000;
     await tracer.stop();
-    const seconds = (performance.now() - start) / 1000;
     const delivered = await countLines(OUTPUT, "event ");
     const reports = `${tracer.messages}${await lostLines(OUTPUT)}`;
     const lost = [...reports.matchAll(/Lost (\d+) events/gi)].reduce(
@@ -106,6 +108,17 @@ export async function measureOutput(tool: Tool, script: string, events: number):
     );
     return { events, delivered, lost, rate: delivered / seconds };
   });
+}
+
+/** When the file grew for the last time: a tracer may lag behind the events, and may drop them when stopped. */
+async function settled(path: string): Promise<number> {
+  let [size, since] = [-1, performance.now()];
+  while (performance.now() - since < 1000) {
+    const now = statSync(path).size;
+    if (now !== size) [size, since] = [now, performance.now()];
+    await sleep(20);
+  }
+  return since;
 }
 
 async function countLines(path: string, prefix: string): Promise<number> {

@@ -1,0 +1,3 @@
+import { guestSuite } from "./suite.ts";
+
+guestSuite("6.12");

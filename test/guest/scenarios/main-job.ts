@@ -1,0 +1,82 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import type { Guest, GuestProcess } from "../guest.ts";
+import { repository } from "../repository.ts";
+import type { Scenario } from "../scenario.ts";
+
+const ONE_LINER =
+  'tracepoint:syscalls:sys_enter_execve,tracepoint:syscalls:sys_enter_execveat { printf("%-6d %-8s", pid, comm); join(args->argv);}';
+const EXAMPLE = "examples/process-creation.bt";
+const HEADER = "TIME      PID    CGROUP  PPID   COMM             ARGS\n";
+const ATTACHED = /Attached \d+ probe/;
+
+export const mainJob: readonly Scenario[] = [
+  {
+    name: "the one-liner prints every command that starts",
+    run: async (guest) => {
+      const { stdout, code } = await traceExecs(guest, ["./bpfkit", "trace", "-e", ONE_LINER]);
+      expect(stdout).toMatch(/^\d+ +sh +\/bin\/busybox echo seen by the tracer$/m);
+      expect(code).toBe(0);
+    },
+  },
+  {
+    name: "the script with an #include prints time, cgroup and parent too",
+    run: async (guest) => {
+      const { stdout, code } = await traceExecs(guest, ["./bpfkit", "trace", EXAMPLE]);
+      expect(stdout.startsWith(HEADER)).toBe(true);
+      expect(stdout).toMatch(
+        /^\d\d:\d\d:\d\d {2}\d+ +\d+ +\d+ +sh +\/bin\/busybox echo seen by the tracer$/m,
+      );
+      expect(code).toBe(0);
+    },
+  },
+  {
+    name: "an object built on another machine runs",
+    run: async (guest) => {
+      await guest.write("/tmp/example.bpf.o", builtHere());
+      const { stdout, code } = await traceExecs(guest, ["./bpfkit", "trace", "/tmp/example.bpf.o"]);
+      expect(stdout.startsWith(HEADER)).toBe(true);
+      expect(stdout).toMatch(
+        /^\d\d:\d\d:\d\d {2}\d+ +\d+ +\d+ +sh +\/bin\/busybox echo seen by the tracer$/m,
+      );
+      expect(code).toBe(0);
+    },
+  },
+  {
+    name: "a script builds to the same bytes as on another machine",
+    run: async (guest) => {
+      await guest.shell(`./bpfkit build ${EXAMPLE} -o /tmp/again.bpf.o`);
+      expect(Buffer.compare(await guest.read("/tmp/again.bpf.o"), builtHere())).toBe(0);
+    },
+  },
+];
+
+/** Runs a command under a tracer, then interrupts the tracer as Ctrl-C does. */
+async function traceExecs(guest: Guest, argv: readonly string[]): ReturnType<Guest["run"]> {
+  const tracer: GuestProcess = guest.start(argv);
+  await tracer.waitFor(ATTACHED);
+  await guest.shell("/bin/busybox echo seen by the tracer");
+  await tracer.waitFor(/seen by the tracer/);
+  tracer.signal("SIGINT");
+  return tracer.end;
+}
+
+let built: Buffer | undefined;
+
+/** The example's object, compiled by this machine, whatever its kernel is. */
+function builtHere(): Buffer {
+  if (built) return built;
+  const folder = mkdtempSync(join(tmpdir(), "bpfkit-object-"));
+  try {
+    const object = join(folder, "example.bpf.o");
+    const root = repository();
+    execFileSync(process.execPath, ["dist/cli/main.js", "build", EXAMPLE, "-o", object], { cwd: root });
+    built = readFileSync(object);
+    return built;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { Guest } from "./guest.ts";
+import type { KernelName } from "./kernels.ts";
+import type { Scenario } from "./scenario.ts";
+import { errors } from "./scenarios/errors.ts";
+import { mainJob } from "./scenarios/main-job.ts";
+import { probes } from "./scenarios/probes.ts";
+import { sessions } from "./scenarios/sessions.ts";
+import { Unavailable } from "./unavailable.ts";
+
+const BOOT = 600_000;
+const SCENARIO = 180_000;
+const SECTIONS: Readonly<Record<string, readonly Scenario[]>> = { mainJob, probes, sessions, errors };
+
+/** Boots one kernel once and runs every scenario in it. */
+export function guestSuite(kernel: KernelName): void {
+  describe(`guest ${kernel}`, () => {
+    let guest: Guest | undefined;
+    let unavailable = "";
+
+    beforeAll(async () => {
+      try {
+        guest = await Guest.boot(kernel);
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        unavailable = error.message;
+      }
+    }, BOOT);
+
+    afterAll(async () => {
+      await guest?.[Symbol.asyncDispose]();
+    });
+
+    for (const [section, scenarios] of Object.entries(SECTIONS))
+      describe(section, () => {
+        for (const { name, skip, run } of scenarios)
+          test(
+            name,
+            async (context) => {
+              if (!guest) return context.skip(unavailable);
+              const reason = skip?.(guest);
+              if (reason !== undefined) return context.skip(reason);
+              await run(guest);
+            },
+            SCENARIO,
+          );
+      });
+  });
+}

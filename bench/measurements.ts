@@ -113,7 +113,7 @@ export async function measureOutput(tool: Tool, script: string, events: number):
 /** When the file grew for the last time: a tracer may lag behind the events, and may drop them when stopped. */
 async function settled(path: string): Promise<number> {
   let [size, since] = [-1, performance.now()];
-  while (performance.now() - since < 1000) {
+  while (performance.now() - since < 2000) {
     const now = statSync(path).size;
     if (now !== size) [size, since] = [now, performance.now()];
     await sleep(20);

@@ -40,7 +40,13 @@ const COST: readonly Column<CostResult>[] = [
 const OUTPUT: readonly Column<OutputResult>[] = [
   { title: "events/s", digits: 0, read: ({ rate }) => rate, compared: true },
   { title: "delivered", digits: 0, read: ({ delivered }) => delivered, compared: false },
-  { title: "lost", digits: 0, read: ({ lost }) => lost, compared: false },
+  { title: "reported lost", digits: 0, read: ({ lost }) => lost, compared: false },
+  {
+    title: "unaccounted",
+    digits: 0,
+    read: ({ events, delivered, lost }) => events - delivered - lost,
+    compared: false,
+  },
 ];
 
 /** The report as text: one block a section; ratios are the first tool's value over the second's. */

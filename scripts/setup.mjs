@@ -1,4 +1,5 @@
-// What a fresh clone needs before anything of it can run. Plain Node: nothing is installed yet.
+// What a fresh clone needs before anything of it can run: as a module, or run by ./bpfkit. Plain Node, since
+// nothing is installed yet.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -16,7 +17,7 @@ export function run(command, args) {
 export function ensureInstalled() {
   if (existsSync(INSTALLED) && modified(INSTALLED) >= modified(join(root, "package-lock.json"))) return;
   console.error("bpfkit: installing packages (npm ci)");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  run("npm", ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"]);
   const now = new Date();
   utimesSync(INSTALLED, now, now);
 }
@@ -37,4 +38,9 @@ function newest(path) {
 
 function modified(path) {
   return statSync(path).mtimeMs;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  ensureInstalled();
+  ensureBuilt();
 }

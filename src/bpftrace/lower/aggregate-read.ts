@@ -5,8 +5,8 @@ import type { Body } from "./body.ts";
 import { keyAddress } from "./map-access.ts";
 import { GLOBALS } from "./unit.ts";
 
-/** More CPUs than any kernel is built for. */
-const MOST_CPUS = 8192;
+/** Where the number of CPUs is not known; the verifier follows at most 8192 jumps at once, some for each CPU. */
+const MOST_CPUS = 512;
 
 /** `(int64)@map[key]` of an aggregate: all CPUs' copies folded. */
 export function readAggregate(body: Body, operand: TypedExpression, type: AggregateType): Value {
@@ -22,7 +22,9 @@ export function readAggregate(body: Body, operand: TypedExpression, type: Aggreg
     return b.i64(0);
   }
   const key = keyAddress(body, operand.map, operand.key);
-  const cpus = b.load("i64", 8, b.mapValue(GLOBALS, unit.global("cpuCount")));
+  const { cpus } = unit.target;
+  const count =
+    cpus === undefined ? b.load("i64", 8, b.mapValue(GLOBALS, unit.global("cpuCount"))) : b.i64(cpus);
   const average = type.kind === "avg" || type.kind === "stats";
   const words = average ? 2 : 1;
 
@@ -36,7 +38,7 @@ export function readAggregate(body: Body, operand: TypedExpression, type: Aggreg
   code.atLoop(head);
   const index = b.phi("i64", [[start, b.i64(0)]]);
   const totals = Array.from({ length: words }, () => b.phi("i64", [[start, b.i64(0)]]));
-  code.branch("ult", index, cpus, look, end);
+  code.branch("ult", index, count, look, end);
   code.at(look);
   const map = b.mapRef(unit.storage(operand.map).name);
   const element = code.helper("map_lookup_percpu_elem", map, key, b.convert("trunc", index));
@@ -51,7 +53,7 @@ export function readAggregate(body: Body, operand: TypedExpression, type: Aggreg
   const after = b.add(index, b.i64(1));
   addIncoming(index, next, after);
   totals.forEach((total, word) => addIncoming(total, next, sums[word]!));
-  code.branch("ult", after, b.i64(MOST_CPUS), head, end);
+  code.branch("ult", after, b.i64(cpus ?? MOST_CPUS), head, end);
   code.sealLoop(head);
   code.at(end);
   return folded(body, type, endValues(body, totals, sums, { head, look, next }));

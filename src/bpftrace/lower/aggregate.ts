@@ -119,13 +119,14 @@ function takeIn(body: Body, map: CheckedMap, key: Value, update: Update): void {
 /** The key of a histogram's bucket: the array's index, or behind the user's key. */
 function bucketKey(body: Body, map: CheckedMap, key: TypedExpression | undefined, bucket: Value): Value {
   const { b } = body;
-  const { keySize, bucketOffset } = body.unit.storage(map);
+  const storage = body.unit.storage(map);
+  const { bucketOffset } = storage;
   if (key === undefined || bucketOffset === undefined) {
     const index = body.temporary(4, 4, "bucket");
     b.store(4, index.base, bucket, { offset: index.offset });
     return addressOf(body, index);
   }
-  const place = newKey(body, key, keySize, bucketOffset);
+  const place = newKey(body, storage, key);
   b.store(4, place.base, bucket, { offset: place.offset + bucketOffset });
   return addressOf(body, place);
 }

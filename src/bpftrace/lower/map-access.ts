@@ -37,23 +37,33 @@ export function lookUp(body: Body, map: CheckedMap, key: TypedExpression | undef
 /** The key's bytes in memory. */
 export function keyAddress(body: Body, map: CheckedMap, key: TypedExpression | undefined): Value {
   if (key === undefined) return body.zeroKey();
-  const { keySize } = body.unit.storage(map);
+  const storage = body.unit.storage(map);
+  const { keySize } = storage;
   const name = expressionKey(body, key);
-  if (name === undefined || !body.fitsStack(keySize)) return addressOf(body, newKey(body, key, keySize));
+  if (name === undefined || !body.fitsStack(keySize)) return addressOf(body, newKey(body, storage, key));
   return body.once(`key ${keySize} ${name}`, () => {
     const place = body.permanent(keySize, keyAlign(key.type), "key");
-    body.store(key, { ...place, clean: true });
+    body.store(fitted(storage, key), { ...place, clean: true });
     return place.base;
   });
 }
 
-/** A key in memory of its own; from `used` on (the bucket of a histogram) it is left to the caller. */
-export function newKey(body: Body, key: TypedExpression, size: number, used: number = size): Place {
-  const place = body.temporary(size, keyAlign(key.type), "key");
-  body.store(key, { ...place, clean: true });
-  const padding = used - sizeOf(key.type);
-  if (padding > 0) body.b.fill(place.base, padding, 1, { offset: place.offset + sizeOf(key.type) });
+/** A key in memory of its own; the bucket of a histogram is left to the caller. */
+export function newKey(body: Body, storage: MapStorage, key: TypedExpression): Place {
+  const { keySize, bucketOffset } = storage;
+  const place = body.temporary(keySize, keyAlign(key.type), "key");
+  const stored = fitted(storage, key);
+  body.store(stored, { ...place, clean: true });
+  const used = sizeOf(stored.type);
+  const padding = (bucketOffset ?? keySize) - used;
+  if (padding > 0) body.b.fill(place.base, padding, 1, { offset: place.offset + used });
   return place;
+}
+
+/** The key as the map wants it. */
+function fitted({ key: type }: MapStorage, key: TypedExpression): TypedExpression {
+  if (type === undefined || sizeOf(type) === sizeOf(key.type)) return key;
+  return { kind: "cast", operand: key, type, span: key.span };
 }
 
 function keyAlign(type: Type): number {
@@ -126,13 +136,10 @@ export function deleteElement(body: Body, map: CheckedMap, key: TypedExpression 
 }
 
 /** A histogram's buckets are elements of their own. */
-function deleteBuckets(
-  body: Body,
-  { name, keySize, bucketOffset = 0, buckets = 0 }: MapStorage,
-  key: TypedExpression,
-): void {
+function deleteBuckets(body: Body, storage: MapStorage, key: TypedExpression): void {
   const { b, code } = body;
-  const place = newKey(body, key, keySize, bucketOffset);
+  const { name, bucketOffset = 0, buckets = 0 } = storage;
+  const place = newKey(body, storage, key);
   const address = addressOf(body, place);
   const head = code.block("bucket");
   const end = code.block("deleted");

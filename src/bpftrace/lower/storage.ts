@@ -15,6 +15,8 @@ export interface MapStorage {
    */
   readonly shape: "cell" | "array" | "hash";
   readonly perCpu: boolean;
+  /** As it lies in the map: the script's key, with strings cut where the kernel wants smaller keys. */
+  readonly key?: Type;
   /** Bytes, the bucket included. */
   readonly keySize: number;
   /** Bytes, the set flag included. */
@@ -31,6 +33,8 @@ export interface MapStorage {
 
 export interface StorageOptions {
   readonly maxMapKeys: number;
+  /** Most bytes of a hash map's key. */
+  readonly maxKeySize: number;
   readonly types: LocalTypes;
   readonly stackMap: (type: Type) => string;
 }
@@ -48,7 +52,7 @@ export function storeMap(map: CheckedMap, options: StorageOptions): MapStorage {
   const buckets = aggregate && bucketCount(aggregate);
   return map.key === undefined
     ? scalarStorage(map, name, aggregate, buckets, options)
-    : keyedStorage(map, name, map.key, aggregate, buckets, options);
+    : keyedStorage(map, name, fitKey(map.key, options.maxKeySize), aggregate, buckets, options);
 }
 
 function scalarStorage(
@@ -121,6 +125,7 @@ function keyedStorage(
     name,
     shape: "hash",
     perCpu: kind.perCpu,
+    key,
     keySize,
     valueSize,
     ...(bucketOffset !== undefined && { bucketOffset }),
@@ -133,6 +138,25 @@ function keyedStorage(
       value: mapValue(map.value, buckets, bucketOffset, stackMap),
       perCpu: kind.perCpu,
     },
+  };
+}
+
+/** The type with its strings cut until it has at most `limit` bytes, a histogram's bucket included. */
+function fitKey(type: Type, limit: number): Type {
+  let fitted = type;
+  for (let most = limit; sizeOf(fitted) > limit - BUCKET_SIZE && most >= 1; most = Math.floor(most / 2))
+    fitted = cutStrings(type, most);
+  return fitted;
+}
+
+const BUCKET_SIZE = 4;
+
+function cutStrings(type: Type, most: number): Type {
+  if (type.kind === "string") return { kind: "string", size: Math.min(type.size, most) };
+  if (type.kind !== "tuple") return type;
+  return {
+    kind: "tuple",
+    fields: type.fields.map((field) => ({ ...field, type: cutStrings(field.type, most) })),
   };
 }
 

@@ -221,6 +221,7 @@ function storeCast(
       body.store(operand, to);
       if (to.clean) clear(body, to, from, size - from);
     } else if (operand.kind === "string") storeText(body, operand.value, size, to);
+    else if (operand.kind === "call" && operand.name === "str") storeStr(body, operand, size, to);
     else copyString(body, body.locate(operand), size, to);
     return;
   }

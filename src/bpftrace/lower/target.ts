@@ -12,6 +12,8 @@ export interface CompileTarget {
    * are those of the kernel that runs the program, and their offsets are written down as they are.
    */
   readonly relocate: boolean;
+  /** Possible CPUs of the machine that runs the program, where that is known. */
+  readonly cpus?: number;
   readonly features: TargetFeatures;
 }
 
@@ -26,6 +28,8 @@ export interface TargetFeatures {
   readonly forEachMapElem: boolean;
   /** bpf_map_lookup_percpu_elem (5.19). */
   readonly lookupPercpuElem: boolean;
+  /** Keys of hash maps that are larger than the stack, 512 bytes (5.11). */
+  readonly largeKeys: boolean;
   /** bpf_ktime_get_tai_ns (6.1). */
   readonly ktimeTai: boolean;
 }
@@ -40,6 +44,7 @@ export const PORTABLE: CompileTarget = {
     rdonlyCast: false,
     forEachMapElem: false,
     lookupPercpuElem: false,
+    largeKeys: false,
     ktimeTai: false,
   },
 };

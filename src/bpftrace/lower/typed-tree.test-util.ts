@@ -51,6 +51,7 @@ export const NATIVE: CompileTarget = {
     rdonlyCast: true,
     forEachMapElem: true,
     lookupPercpuElem: true,
+    largeKeys: true,
     ktimeTai: true,
   },
 };

@@ -1,7 +1,7 @@
 import { type Diagnostic, locate, type SourceText, type Span } from "../../diagnostic.ts";
 import type { SourcePosition } from "../../ir/index.ts";
 import type { MapSpec, PlanGlobals, PlanRecord, ValueType } from "../../object/index.ts";
-import { BPF_MAP_TYPE } from "../../uapi/index.ts";
+import { BPF_MAP_TYPE, MAX_BPF_STACK } from "../../uapi/index.ts";
 import type { CheckedConfig, CheckedMap } from "../typed.ts";
 import type { Type } from "../types.ts";
 import { LocalTypes } from "./local-types.ts";
@@ -59,8 +59,10 @@ export class Unit {
   storage(map: CheckedMap): MapStorage {
     let storage = this.#storage.get(map);
     if (storage === undefined) {
-      const { types } = this;
-      storage = storeMap(map, { maxMapKeys: this.config.maxMapKeys, types, stackMap: this.stackMap });
+      const { types, stackMap } = this;
+      const maxKeySize = this.target.features.largeKeys ? LARGE_KEY : MAX_BPF_STACK;
+      const { maxMapKeys } = this.config;
+      storage = storeMap(map, { maxMapKeys, maxKeySize, types, stackMap });
       this.#storage.set(map, storage);
     }
     return storage;
@@ -150,6 +152,9 @@ export class Unit {
     return maps;
   }
 }
+
+/** More is not allocated per element. */
+const LARGE_KEY = 1 << 15;
 
 /** The kernel allocates them all at the start: 8 MiB for 127 frames. */
 const STACK_ENTRIES = 8192;

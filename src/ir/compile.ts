@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly cpu: CpuVersion;
   /** Default true. */
   readonly optimize?: boolean;
+  /** Hears of every pass that is done, for those who want to print the module after it. */
+  readonly afterPass?: (name: string) => void;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface CompileOptions {
  */
 export function compileModule(module: IrModule, options: CompileOptions): ProgramCode {
   if (options.optimize === false) for (const fn of module.functions) removeUnreachable(fn);
-  else optimizeModule(module);
+  else optimizeModule(module, options.afterPass);
   const generated = neededFunctions(module).map((fn) => generateCode(fn, options));
   const functions = generated.map(({ machine }) => machine);
   return emitFunctions(functions, { cpu: options.cpu, stackSize: generated[0]?.stackSize ?? 0 });

@@ -26,11 +26,11 @@ export const PASSES: readonly Pass[] = [
 ];
 
 /** @param afterPass hears of every pass that is done, for those who want to look */
-export function optimizeModule(module: IrModule, afterPass?: (pass: Pass) => void): void {
+export function optimizeModule(module: IrModule, afterPass?: (name: string) => void): void {
   for (const pass of PASSES) {
     module.functions.forEach((fn, index) => {
       pass.run(fn, { isProgram: index === 0 });
     });
-    afterPass?.(pass);
+    afterPass?.(pass.name);
   }
 }

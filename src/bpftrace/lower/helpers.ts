@@ -10,8 +10,10 @@ interface HelperRow {
 const pure: HelperRow = { effects: { pure: true, reads: [], writes: [] } };
 /** Another answer each time, and nothing else. */
 const fresh: HelperRow = { effects: { discardable: true, reads: [], writes: [] } };
-/** Fills memory behind its first argument; the source is a plain address that may be anything. */
+/** Fills memory behind its first argument from elsewhere. */
 const fills: HelperRow = { effects: { discardable: true, reads: [], writes: [0] } };
+/** Fills it from an address of the kernel, which the program's own memory has too. */
+const copies: HelperRow = { effects: { discardable: true, reads: [2], writes: [0] } };
 
 /** The helpers that scripts compile to. */
 export type HelperName =
@@ -76,9 +78,9 @@ const helpers: Readonly<Record<HelperName, HelperRow>> = {
   get_current_task: pure,
   get_current_task_btf: pure,
   get_current_comm: fills,
-  probe_read_kernel: fills,
+  probe_read_kernel: copies,
   probe_read_user: fills,
-  probe_read_kernel_str: fills,
+  probe_read_kernel_str: copies,
   probe_read_user_str: fills,
   d_path: fills,
   get_stackid: { effects: { reads: [], writes: [] } },

@@ -1,6 +1,6 @@
 import { pair } from "../node.ts";
 import type { Instruction, Value } from "../node.ts";
-import { pieces } from "../pieces.ts";
+import { alignmentFrom, pieces } from "../pieces.ts";
 import type { CpuVersion } from "../program-code.ts";
 import type { Emitter } from "./emitter.ts";
 import * as m from "./machine.ts";
@@ -39,7 +39,9 @@ export function selectCopy(emit: Emitter, value: Instr<"copy">): void {
   const [to, from] = pair(value.args);
   const target = emit.target(to, 0);
   const source = emit.address(from, 0, undefined);
-  for (const { at, width } of pieces(value.size, value.align)) {
+  const left = alignmentFrom(to, value.offset, value.align);
+  const right = alignmentFrom(from, value.sourceOffset, value.align);
+  for (const { at, width } of pieces(value.size, (index) => Math.min(left(index), right(index)))) {
     const size = m.SIZE_CODES[width];
     const temp = emit.virtual();
     emit.push(m.LDX | m.MEM | size, { ...source, dst: temp, offset: value.sourceOffset + at });
@@ -50,7 +52,8 @@ export function selectCopy(emit: Emitter, value: Instr<"copy">): void {
 export function selectFill(emit: Emitter, value: Instr<"fill">): void {
   const target = emit.target(value.args[0]!, 0);
   const imm = (value.byte * 0x0101_0101) | 0;
-  for (const { at, width } of pieces(value.size, value.align)) {
+  const alignment = alignmentFrom(value.args[0]!, value.offset, value.align);
+  for (const { at, width } of pieces(value.size, alignment)) {
     // A 64-bit immediate is sign-extended: bytes from 0x80 on would come out as ones.
     if (width === 8 && value.byte >= 0x80) {
       for (const half of [0, 4]) {

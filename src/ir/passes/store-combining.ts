@@ -1,6 +1,7 @@
 import { constant, newInstruction } from "../builder.ts";
 import type { Instruction, IrFunction, SourcePosition, Value, Width } from "../node.ts";
 import { OPS } from "../op-table.ts";
+import { alignmentFrom, alignmentOf, pieces } from "../pieces.ts";
 
 type Store = Extract<Instruction, { readonly op: "store" | "fill" }>;
 
@@ -27,6 +28,11 @@ export function combineStores(fn: IrFunction): void {
 function isConstantStore(value: Instruction): value is Store {
   if (value.op === "fill") return value.size <= 64;
   return value.op === "store" && value.reloc === undefined && value.args[1]!.op === "const";
+}
+
+function storeCount(store: Store): number {
+  if (store.op === "store") return 1;
+  return [...pieces(store.size, alignmentFrom(store.args[0]!, store.offset, store.align))].length;
 }
 
 /** Stores to one base with nothing but computation between them. */
@@ -59,10 +65,7 @@ class Run {
   /** Writes the run's stores: combined if that makes them fewer, else as they were. */
   flush(out: Instruction[]): void {
     if (this.#base !== undefined) {
-      const before = this.#stores.reduce(
-        (sum, store) => sum + (store.op === "fill" ? Math.ceil(store.size / Math.min(8, store.align)) : 1),
-        0,
-      );
+      const before = this.#stores.reduce((sum, store) => sum + storeCount(store), 0);
       const combined =
         this.#stores.length < 2 ? [] : this.#combined(alignmentOf(this.#base), this.#stores[0]!.position);
       out.push(...(combined.length > 0 && combined.length < before ? combined : this.#stores));
@@ -108,11 +111,4 @@ class Run {
 
 function constantOf(value: Value): bigint {
   return value.op === "const" ? value.value : 0n;
-}
-
-/** What an address is a multiple of: slots say it, map values and ring records are aligned to 8. */
-function alignmentOf(base: Value): number {
-  if (base.op === "alloca") return base.align;
-  if (base.op === "call" || base.op === "mapValue") return 8;
-  return 1;
 }

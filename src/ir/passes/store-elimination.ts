@@ -1,6 +1,6 @@
 import { stackUse, touchedArguments } from "../memory-regions.ts";
 import type { StackUse } from "../memory-regions.ts";
-import { pieces } from "../pieces.ts";
+import { alignmentFrom, pieces } from "../pieces.ts";
 import { successors } from "../node.ts";
 import type { Block, Instruction, IrFunction, Value } from "../node.ts";
 import { countUses } from "../rewrite.ts";
@@ -158,7 +158,7 @@ function liveFills(fn: IrFunction, fill: Fill, live: bigint): Fill[] {
   const isDead = (offset: number, size: number): boolean => (live & mask(offset, size)) === 0n;
   if (!isDead(fill.offset, fill.size) && fill.size <= 1) return [fill];
   const runs: { offset: number; size: number; align: number }[] = [];
-  for (const { at, width } of pieces(fill.size, fill.align)) {
+  for (const { at, width } of pieces(fill.size, alignmentFrom(fill.args[0]!, fill.offset, fill.align))) {
     let offset = fill.offset + at;
     let size: number = width;
     if (isDead(offset, size)) continue;
@@ -168,7 +168,7 @@ function liveFills(fn: IrFunction, fill: Fill, live: bigint): Fill[] {
     }
     const last = runs.at(-1);
     if (last !== undefined && last.offset + last.size === offset && size === width) last.size += size;
-    else runs.push({ offset, size, align: size === width ? fill.align : size });
+    else runs.push({ offset, size, align: size });
   }
   const [first] = runs;
   if (runs.length === 1 && first!.size === fill.size) return [fill];

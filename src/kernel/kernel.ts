@@ -29,6 +29,8 @@ export interface Kernel extends Disposable {
   /** Reads at most `buffer.length` bytes; 0 is the end of the file. */
   read(fd: Fd, buffer: Uint8Array): number;
   close(fd: Fd): void;
+  /** A descriptor of a process, which becomes readable when the process ends (pidfd, Linux 5.3). */
+  openProcess(pid: number): Fd;
 
   /**
    * Calls `ready` from the event loop as long as `fd` is readable (level-triggered), without a timer and

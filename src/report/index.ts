@@ -1,3 +1,4 @@
+export { compileJoin } from "./join-writer.ts";
 export { compilePrintf, sequence, type RecordWriter } from "./printf.ts";
 export { argumentDecoder, badPlan, checkedField, compileDecoder, sizeOf } from "./decode.ts";
 export type { DecodeContext, Decoder, Resolver } from "./decode.ts";

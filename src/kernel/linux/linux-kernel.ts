@@ -213,6 +213,10 @@ class LinuxKernel implements Kernel {
     closeSync(fd);
   }
 
+  openProcess(pid: number): Fd {
+    return asFd(this.#call("pidfd_open", this.#numbers.pidfd_open, pid, 0));
+  }
+
   watch(fd: Fd, ready: () => void): Watch {
     const poll = this.#native.poll(fd, ready);
     return {

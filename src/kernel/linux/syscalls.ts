@@ -11,10 +11,11 @@ export interface SyscallNumbers {
   readonly fsopen: number;
   readonly fsconfig: number;
   readonly fsmount: number;
+  readonly pidfd_open: number;
 }
 
 // Calls newer than 2019 have one number everywhere.
-const EVERYWHERE = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const;
+const EVERYWHERE = { fsopen: 430, fsconfig: 431, fsmount: 432, pidfd_open: 434 } as const;
 
 export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
   x64: {

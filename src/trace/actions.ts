@@ -1,0 +1,154 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, readSync } from "node:fs";
+import type { Diagnostic } from "../diagnostic.ts";
+import type { LoadedMap } from "../loader/index.ts";
+import type { PlanAction, PlanMap, TracePlan } from "../object/index.ts";
+import {
+  argumentDecoder,
+  badPlan,
+  checkedField,
+  compilePrintf,
+  OutputBuffer,
+  type DecodeContext,
+  type RecordHandler,
+  type Reporter,
+  type Resolver,
+} from "../report/index.ts";
+import { sizeOf } from "../report/index.ts";
+import { lookupElement, snapshotMap } from "./map-snapshot.ts";
+
+/** Most bytes that cat() shows of a file. */
+const CAT_LIMIT = 10_240;
+
+export interface ActionContext {
+  readonly plan: TracePlan;
+  readonly maps: ReadonlyMap<string, LoadedMap>;
+  readonly reporter: Reporter;
+  readonly resolver: Resolver;
+  /** exit(code). */
+  readonly exit: (code: number) => void;
+}
+
+/** Compiles every record of the plan into one handler, once. */
+export function compileRecords(context: ActionContext): readonly RecordHandler[] {
+  return context.plan.records.map(({ size, actions }) => {
+    const handlers = actions.map((action) => compileAction(action, size, context));
+    const [only] = handlers;
+    if (only && handlers.length === 1) return only;
+    return (memory, at, end) => {
+      for (const handle of handlers) handle(memory, at, end);
+    };
+  });
+}
+
+function compileAction(action: PlanAction, size: number, context: ActionContext): RecordHandler {
+  const { reporter } = context;
+  const decoding: DecodeContext = { resolver: context.resolver, encoding: reporter.encoding };
+  switch (action.kind) {
+    case "printf":
+      return reporter.handler({ kind: "printf", format: action.format, args: action.args }, size);
+    case "time":
+    case "join":
+    case "printValue":
+      return reporter.handler(action, size);
+    case "system": {
+      const command = textOf(action.format, action.args, size, context);
+      return (memory, at, end) => runCommand(command(memory, at, end), reporter);
+    }
+    case "cat": {
+      const path = textOf(action.format, action.args, size, context);
+      return (memory, at, end) => showFile(path(memory, at, end), reporter);
+    }
+    case "printMap": {
+      const [plan, map] = mapOf(action.map, context);
+      const { top, divisor } = action;
+      return () => reporter.map(snapshotMap(plan, map, { context: decoding, top, divisor, showUnset: true }));
+    }
+    case "printElement": {
+      const [plan, map] = mapOf(action.map, context);
+      if ("constant" in action.key) throw badPlan("a map key that is no field");
+      const { offset, type } = checkedField(action.key, size);
+      const length = sizeOf(type);
+      return ({ bytes }, at) => {
+        const key = Uint8Array.from(bytes.subarray(at + offset, at + offset + length));
+        const value = lookupElement(plan, map, key, { context: decoding });
+        if (value !== undefined) reporter.value(value);
+      };
+    }
+    case "clear": {
+      const [, map] = mapOf(action.map, context);
+      return () => map.clear();
+    }
+    case "zero": {
+      const [, map] = mapOf(action.map, context);
+      return () => map.zero();
+    }
+    case "exit": {
+      const code = argumentDecoder(action.code, size, decoding);
+      return (memory, at, end) => context.exit(Number(code(memory, at, end)));
+    }
+    case "error": {
+      const { source } = context.plan;
+      const [start, end] = action.span;
+      const diagnostic: Diagnostic = {
+        code: "trace/runtime",
+        severity: "warning",
+        message: action.message,
+        span: { source, start, end },
+      };
+      return () => reporter.diagnostic(diagnostic);
+    }
+  }
+}
+
+function mapOf(name: string, { plan, maps }: ActionContext): readonly [PlanMap, LoadedMap] {
+  const row = plan.maps.find((map) => map.name === name || map.map === name);
+  const map = row && maps.get(row.map);
+  if (!row || !map) throw badPlan(`no map ${name}`);
+  return [row, map];
+}
+
+type Text = (...record: Parameters<RecordHandler>) => string;
+
+function textOf(
+  format: string,
+  args: Parameters<typeof compilePrintf>[1],
+  size: number,
+  { resolver }: ActionContext,
+): Text {
+  const scratch = new OutputBuffer(1024);
+  const write = compilePrintf(format, args, size, { resolver, encoding: "latin1" });
+  return (memory, at, end) => {
+    scratch.clear();
+    write(memory, at, end, scratch);
+    return scratch.bytes.toString("utf8", 0, scratch.length);
+  };
+}
+
+function runCommand(command: string, reporter: Reporter): void {
+  const { stdout, status, signal, error } = spawnSync("/bin/sh", ["-c", command], {
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (stdout) reporter.content("syscall", stdout);
+  if (error) return warn(reporter, `system() failed: ${error.message}`);
+  if (status !== 0) warn(reporter, `system(): command ended with ${signal ?? `exit code ${status}`}`);
+}
+
+function showFile(path: string, reporter: Reporter): void {
+  const bytes = Buffer.alloc(CAT_LIMIT);
+  try {
+    const file = openSync(path, "r");
+    try {
+      reporter.content("cat", bytes.subarray(0, readSync(file, bytes)));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    warn(reporter, `cat() failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function warn(reporter: Reporter, message: string): void {
+  reporter.diagnostic({ code: "trace/action", severity: "warning", message });
+}

@@ -1,0 +1,95 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { BpfkitError } from "../errors.ts";
+
+/** Waits for a byte on descriptor 3, closes it and becomes the command: one execve, of the command itself. */
+const GATE = 'read -r _ <&3 || exit 127; exec "$0" "$@" 3<&-';
+
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/**
+ * The `-c` command: its process exists (and has its id) from the start, but runs the command only when it is
+ * let go, so that probes see its first system calls.
+ */
+export class Child implements Disposable {
+  readonly pid: number;
+  readonly ended: Promise<ChildEnd>;
+  readonly #process: ChildProcess;
+  #running = true;
+
+  private constructor(process: ChildProcess, pid: number) {
+    this.#process = process;
+    this.pid = pid;
+    this.ended = new Promise((resolve) => {
+      process.once("exit", (code, signal) => {
+        this.#running = false;
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  /** `command` is split at blanks; quotes and backslashes keep them, as in a shell. */
+  static start(command: string): Child {
+    const [name, ...args] = splitCommand(command);
+    const path = name === undefined ? undefined : findProgram(name);
+    if (path === undefined) {
+      throw new BpfkitError(`Cannot run -c: no program ${JSON.stringify(name ?? "")}`, {
+        code: "trace/no-command",
+        hints: ["Give a path or a program on PATH; for pipes and redirections use -c 'sh -c \"...\"'"],
+      });
+    }
+    const process = spawn("/bin/sh", ["-c", GATE, path, ...args], {
+      stdio: ["inherit", "inherit", "inherit", "pipe"],
+    });
+    if (process.pid === undefined) {
+      process.once("error", () => undefined);
+      throw new BpfkitError("Cannot run -c: /bin/sh, which starts the command, is missing", {
+        code: "trace/no-shell",
+        hints: ["Start the program yourself and trace it with -p PID"],
+      });
+    }
+    return new Child(process, process.pid);
+  }
+
+  go(): void {
+    const gate = this.#process.stdio[3];
+    if (!gate || !("end" in gate)) return;
+    // The reader may be gone already: its end then is what the session sees.
+    gate.on("error", () => undefined);
+    gate.end("\n");
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#running) this.#process.kill("SIGTERM");
+    this.#process.stdio[3]?.destroy();
+    this.#process.unref();
+  }
+}
+
+/** Words of a command line; quotes group, a backslash takes the next character as it is. */
+export function splitCommand(command: string): string[] {
+  const words = command.match(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs) ?? [];
+  return words.map((word) =>
+    word.replace(/\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'/gs, (_whole, escaped, double, single) =>
+      String(escaped ?? double?.replace(/\\(["\\$`])/g, "$1") ?? single),
+    ),
+  );
+}
+
+function findProgram(name: string): string | undefined {
+  const places = name.includes("/")
+    ? [name]
+    : (process.env["PATH"] ?? "").split(delimiter).map((directory) => join(directory || ".", name));
+  return places.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,5 @@
+export { TraceSession } from "./session.ts";
+export type { SessionOptions, SessionResult } from "./session.ts";
+export { EventQueue } from "./event-queue.ts";
+export type { TraceEvent } from "./event-queue.ts";
+export { SystemResolver } from "./resolver.ts";

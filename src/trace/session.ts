@@ -1,0 +1,325 @@
+import { attach, runProgram, type AttachContext, type HookTarget, type Link } from "../attach/index.ts";
+import { BpfkitError } from "../errors.ts";
+import type { Kernel } from "../kernel/index.ts";
+import { Features, loadObject, type LoadedObject, type LoadedProgram } from "../loader/index.ts";
+import type { AttachTarget, ObjectSpec, PlanProbe, TracePlan } from "../object/index.ts";
+import { badPlan, type Memory, type RecordHandler, type Reporter } from "../report/index.ts";
+import { PerfBuffer, pumpRecords, RingBuffer, type Pump, type RecordSource } from "../transport/index.ts";
+import { compileRecords } from "./actions.ts";
+import { Child } from "./child.ts";
+import { Globals } from "./globals.ts";
+import { snapshotMap } from "./map-snapshot.ts";
+import { SystemResolver } from "./resolver.ts";
+
+/** Data pages of each CPU's perf buffer, where the kernel has no ring buffer. */
+const PERF_PAGES = 64;
+/** Kinds whose latest hook the kernel fires first: attached backwards, they run in the script's order. */
+const REVERSED: ReadonlySet<PlanProbe["attach"]["kind"]> = new Set(["kprobe", "fentry", "uprobe"]);
+
+export interface SessionOptions {
+  readonly kernel: Kernel;
+  readonly features?: Features;
+  /** Made once the maps exist that stacks are looked up in. */
+  readonly reporter: (resolver: SystemResolver) => Reporter;
+  /** Called whenever the reader has read all there is. */
+  readonly idle?: () => void;
+  /** `-p`: only this process; the session ends with it. */
+  readonly pid?: number;
+  /** `-c`: run this, and end with it. */
+  readonly command?: string;
+  /** system() may run commands. */
+  readonly unsafe?: boolean;
+  /** Stop once everything is attached. */
+  readonly dryRun?: boolean;
+  /** 0: none; 1, 2: the verifier's log of every program. */
+  readonly logLevel?: number;
+  /** Called when everything is attached, before the command runs. */
+  readonly attached?: (object: LoadedObject) => void;
+}
+
+interface Hook {
+  readonly probe: PlanProbe;
+  readonly target: HookTarget;
+}
+
+export interface SessionResult {
+  /** exit(code) of the script, else 0. */
+  readonly code: number;
+}
+
+/**
+ * One run of a script: load, BEGIN, attach, read until the end, detach, END, maps. Everything is taken off
+ * and closed on disposal, however the run ended.
+ */
+export class TraceSession implements Disposable {
+  readonly #plan: TracePlan;
+  readonly #options: SessionOptions;
+  readonly #resources = new DisposalStack();
+  readonly #links: Link[] = [];
+  readonly #reporter: Reporter;
+  readonly #resolver: SystemResolver;
+  readonly #globals: Globals;
+  readonly #records: readonly RecordHandler[];
+  readonly #object: LoadedObject;
+  readonly #source: RecordSource;
+  #pump: Pump | undefined;
+  #code = 0;
+  /** exit() was met: what comes behind it is not shown. */
+  #exiting = false;
+  #failure: unknown;
+  #failed = false;
+  #reportedLost = 0n;
+  readonly #ending = new AbortController();
+
+  /** Creates the maps and loads the programs; nothing runs yet. */
+  constructor(object: ObjectSpec, plan: TracePlan, options: SessionOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    refuseUnsafe(plan, options.unsafe ?? false);
+    const { kernel, logLevel = 0 } = options;
+    try {
+      this.#object = this.#resources.use(loadObject(object, { kernel, logLevel }));
+      this.#resolver = new SystemResolver(kernel, this.#object.maps);
+      this.#reporter = options.reporter(this.#resolver);
+      this.#globals = new Globals(plan.config.globals, this.#object.maps);
+      this.#source = this.#resources.use(openSource(kernel, plan, this.#object));
+      this.#records = compileRecords({
+        plan,
+        maps: this.#object.maps,
+        reporter: this.#reporter,
+        resolver: this.#resolver,
+        exit: (code) => this.#exit(code),
+      });
+    } catch (error) {
+      this.#resources[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Ends the run from outside, as on Ctrl-C: what waits is still shown, then END and the maps. */
+  stop(): void {
+    this.#ending.abort();
+  }
+
+  /** @throws what went wrong, after everything was detached */
+  async run(): Promise<SessionResult> {
+    try {
+      await this.#trace();
+      if (this.#failed) throw this.#failure;
+      return { code: this.#code };
+    } finally {
+      this[Symbol.dispose]();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#detach();
+    this.#resources[Symbol.dispose]();
+  }
+
+  async #trace(): Promise<void> {
+    const { kernel, command, pid, attached, dryRun = false } = this.#options;
+    const child = command === undefined ? undefined : this.#resources.use(Child.start(command));
+    this.#globals.set({
+      pid: BigInt(pid ?? 0),
+      childPid: BigInt(child?.pid ?? 0),
+      start: kernel.clock("boottime"),
+      cpuCount: BigInt(kernel.files.possibleCpus().length),
+    });
+    this.#runAll("begin");
+    this.#attachAll(child?.pid ?? pid);
+    this.#reporter.attached(this.#plan.probes.length);
+    attached?.(this.#object);
+    if (dryRun) return;
+    this.#pump = this.#resources.use(
+      pumpRecords(kernel, this.#source, this.#handle, () => this.#afterBatch()),
+    );
+    child?.go();
+    void child?.ended.then(() => this.stop());
+    if (pid !== undefined) this.#watchProcess(pid);
+    const signals = this.#watchSignals();
+    this.#pump.flush();
+    this.#afterBatch();
+    // Nothing else can happen in a script of BEGIN and END alone.
+    if (this.#links.length > 0 || signals || child) await aborted(this.#ending.signal);
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#detach();
+    this.#pump?.flush();
+    this.#exiting = false;
+    if (!this.#failed) this.#runAll("end");
+    this.#pump?.flush();
+    this.#reportLost();
+    if (this.#failed) return;
+    this.#reporter.end();
+    if (this.#plan.config.printMapsOnExit) this.#printMaps();
+    this.#options.idle?.();
+  }
+
+  #printMaps(): void {
+    const context = { resolver: this.#resolver, encoding: this.#reporter.encoding };
+    for (const plan of this.#plan.maps.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const map = this.#object.maps.get(plan.map);
+      if (map) this.#reporter.map(snapshotMap(plan, map, { context }));
+    }
+  }
+
+  readonly #handle = (memory: Memory, at: number, length: number): boolean => {
+    if (this.#exiting || this.#failed) return true;
+    try {
+      const index = length >= 4 ? memory.view.getUint32(at, true) : -1;
+      const handle = this.#records[index];
+      if (!handle || length < this.#plan.records[index]!.size)
+        throw badPlan(`record ${index} of ${length} bytes`);
+      handle(memory, at, at + length);
+    } catch (error) {
+      this.#fail(error);
+    }
+    return true;
+  };
+
+  #afterBatch(): void {
+    try {
+      this.#reportLost();
+      this.#options.idle?.();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#failed) this.#failure = error;
+    this.#failed = true;
+    this.stop();
+  }
+
+  #exit(code: number): void {
+    this.#code = code;
+    this.#exiting = true;
+    this.stop();
+  }
+
+  #reportLost(): void {
+    const lost = this.#globals.lost() + BigInt(this.#source.lost);
+    if (lost > this.#reportedLost) this.#reporter.lost(lost - this.#reportedLost);
+    this.#reportedLost = lost;
+  }
+
+  #runAll(kind: "begin" | "end"): void {
+    for (const probe of this.#plan.probes) {
+      if (probe.attach.kind === kind) runProgram(this.#options.kernel, this.#program(probe));
+    }
+  }
+
+  #attachAll(pid: number | undefined): void {
+    const { kernel } = this.#options;
+    const context: AttachContext = {
+      kernel,
+      features: this.#options.features ?? new Features(kernel),
+      ...(pid !== undefined && { pid }),
+    };
+    const hooks = hooksOf(this.#plan.probes);
+    const forward = hooks.filter(({ target }) => !REVERSED.has(target.kind));
+    const backward = hooks.filter(({ target }) => REVERSED.has(target.kind)).toReversed();
+    for (const { probe, target } of [...forward, ...backward]) {
+      this.#links.push(attach(context, this.#program(probe), target));
+    }
+  }
+
+  #detach(): void {
+    for (const link of this.#links.splice(0).toReversed()) link[Symbol.dispose]();
+  }
+
+  #program({ program }: PlanProbe): LoadedProgram {
+    const loaded = this.#object.programs.get(program);
+    if (!loaded) throw badPlan(`no program ${program}`);
+    return loaded;
+  }
+
+  #watchProcess(pid: number): void {
+    const { kernel } = this.#options;
+    const process = kernel.openProcess(pid);
+    this.#resolver.rememberProcess(pid);
+    const watch = kernel.watch(process, () => {
+      watch[Symbol.dispose]();
+      this.stop();
+    });
+    this.#resources.use({
+      [Symbol.dispose]: () => {
+        watch[Symbol.dispose]();
+        kernel.close(process);
+      },
+    });
+  }
+
+  /** `self:signal:` probes; true if there are any. */
+  #watchSignals(): boolean {
+    let any = false;
+    for (const probe of this.#plan.probes) {
+      const { attach: target } = probe;
+      if (target.kind !== "signal") continue;
+      any = true;
+      const program = this.#program(probe);
+      const listener = (): void => void runProgram(this.#options.kernel, program);
+      process.on(target.signal, listener);
+      this.#resources.use({ [Symbol.dispose]: () => void process.off(target.signal, listener) });
+    }
+    return any;
+  }
+}
+
+/** The places that the kernel fires, in the plan's order. */
+function hooksOf(probes: readonly PlanProbe[]): Hook[] {
+  return probes.flatMap((probe) => {
+    const { attach: target } = probe;
+    if (target.kind === "signal" || isRunByUs(target)) return [];
+    return [{ probe, target }];
+  });
+}
+
+function isRunByUs(target: AttachTarget): target is Extract<AttachTarget, { kind: "begin" | "end" }> {
+  return target.kind === "begin" || target.kind === "end";
+}
+
+function openSource(kernel: Kernel, plan: TracePlan, object: LoadedObject): RecordSource {
+  const { kind, map: name } = plan.config.ring;
+  const map = object.maps.get(name);
+  if (!map) throw badPlan(`no map ${name}`);
+  return kind === "ringbuf"
+    ? new RingBuffer(kernel, map.fd, map.spec.maxEntries)
+    : new PerfBuffer(kernel, map.fd, PERF_PAGES);
+}
+
+/** A built object was checked when it was built, perhaps by somebody else. */
+function refuseUnsafe(plan: TracePlan, allowed: boolean): void {
+  if (allowed) return;
+  const runsCommands = plan.records.some(({ actions }) => actions.some(({ kind }) => kind === "system"));
+  if (!plan.config.unsafe && !runsCommands) return;
+  throw new BpfkitError("The script uses functions that change the system, such as system() or signal()", {
+    code: "trace/unsafe",
+    hints: ["Allow them with --unsafe"],
+  });
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** What was opened, closed in reverse. Node 20 has no DisposableStack of its own. */
+class DisposalStack implements Disposable {
+  readonly #opened: Disposable[] = [];
+
+  use<T extends Disposable>(resource: T): T {
+    this.#opened.push(resource);
+    return resource;
+  }
+
+  [Symbol.dispose](): void {
+    for (const resource of this.#opened.splice(0).toReversed()) resource[Symbol.dispose]();
+  }
+}

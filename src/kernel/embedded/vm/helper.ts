@@ -1,0 +1,30 @@
+import type { ValueType } from "../../../wasm/index.ts";
+
+/** A function that programs call by its id: the embedded kernel's side of BPF_CALL. */
+export interface Helper {
+  /** How r1, r2 … are passed: i32 is cheaper, and enough for addresses and sizes. */
+  readonly params: readonly ValueType[];
+  /** An i32 is sign-extended into r0. */
+  readonly result: ValueType;
+  /** JavaScript (i64 as bigint), or a function exported by a WebAssembly instance. */
+  readonly call: (...args: never[]) => number | bigint;
+}
+
+/** By helper id (BPF_FUNC). */
+export type Helpers = ReadonlyMap<number, Helper>;
+
+/** Names of what every module of a machine imports. */
+export const IMPORT = {
+  machine: "machine",
+  memory: "memory",
+  table: "table",
+  fuel: "fuel",
+  packetLoad: "packetLoad",
+  helper: "helper",
+} as const;
+
+/** BPF_MAX_LOOPS: how often may_goto goes on. */
+export const MAX_LOOPS: number = 8 * 1024 * 1024;
+
+/** Bytes of one function's stack frame. */
+export const FRAME_SIZE = 512;

@@ -1,0 +1,278 @@
+import { OPCODES, LDIMM64, PSEUDO } from "../../../isa/index.ts";
+import type { Opcode } from "../../../isa/index.ts";
+import { BpfkitError } from "../../../errors.ts";
+import { Code } from "../../../wasm/index.ts";
+import { FRAME_SIZE, MAX_LOOPS } from "./helper.ts";
+import { emitFuel, startModule } from "./module-frame.ts";
+import type { ModuleFrame } from "./module-frame.ts";
+import type { Operands } from "./operands.ts";
+import { emitCondition, emitOperation } from "./operations.ts";
+import type { CheckedProgram } from "./program.ts";
+
+/**
+ * The interpreter is a WebAssembly module of its own: 64-bit registers without bigints, and the same
+ * operations that the translator writes. It runs decoded instructions, one record a slot:
+ *
+ *   u16 row of the opcode table · u8 dst * 8 · u8 src * 8 · i32 offset · i64 immediate
+ *
+ * The offset of a jump is the byte distance to the record it goes to.
+ */
+export const RECORD_SIZE = 16;
+const FIELD = { opcode: 0, dst: 2, src: 3, offset: 4, immediate: 8 } as const;
+
+/** Where in memory the interpreter keeps its state. */
+export interface InterpreterPlaces {
+  /** r0 to r10. */
+  readonly registers: number;
+  /** Return addresses and r6 to r9 of callers. */
+  readonly frames: number;
+}
+
+/** Bytes of both, at most. */
+export const REGISTERS_SIZE = 128;
+const SAVED: readonly number[] = [6, 7, 8, 9, 10];
+const FRAME_RECORD: number = 8 + SAVED.length * 8;
+
+const LOCAL = { pc: 0, frame: 1, scratch32: 2, scratch64: 3, loops: 4 } as const;
+
+/** The records of a program, with functions' addresses as the table positions from `tableBase`. */
+export function decodeForInterpreter(program: CheckedProgram, address: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(program.insns.length * RECORD_SIZE);
+  const view = new DataView(bytes.buffer);
+  program.insns.forEach((insn, slot) => {
+    const opcode = program.opcodes[slot];
+    if (!opcode) return;
+    if (opcode.form === "jumpRegister" || opcode.form === "callKfunc") {
+      throw new BpfkitError(`The interpreter has no ${opcode.name}`, { code: "vm/unsupported" });
+    }
+    const at = slot * RECORD_SIZE;
+    view.setUint16(at + FIELD.opcode, ROW.get(opcode)!, true);
+    view.setUint8(at + FIELD.dst, insn.dst * 8);
+    view.setUint8(at + FIELD.src, insn.src * 8);
+    const distance = DISTANCE[opcode.form];
+    view.setInt32(at + FIELD.offset, distance ? (insn[distance] + 1) * RECORD_SIZE : insn.offset, true);
+    view.setInt32(at + FIELD.immediate, insn.imm, true);
+    view.setInt32(at + FIELD.immediate + 4, insn.imm >> 31, true);
+    if (insn.code !== LDIMM64) return;
+    if (insn.src === PSEUDO.FUNC) {
+      view.setInt32(at + FIELD.immediate, address + (slot + 1 + insn.imm) * RECORD_SIZE, true);
+    } else view.setInt32(at + FIELD.immediate + 4, program.insns[slot + 1]!.imm, true);
+  });
+  return bytes;
+}
+
+const ROW: ReadonlyMap<Opcode, number> = new Map(OPCODES.map((opcode, row) => [opcode, row]));
+
+/** Which field holds the distance of those that go elsewhere. */
+const DISTANCE: Readonly<Partial<Record<Opcode["form"], "offset" | "imm">>> = {
+  jump: "offset",
+  branch: "offset",
+  mayGoto: "offset",
+  jumpFar: "imm",
+  callLocal: "imm",
+};
+
+/** Writes the interpreter: it exports `run` (address of the first record) -> r0. */
+export function writeInterpreter(places: InterpreterPlaces, fuel: boolean): Uint8Array<ArrayBuffer> {
+  const frame = startModule();
+  const code = new Code();
+  code.i32(places.frames).set(LOCAL.frame).i64(MAX_LOOPS).set(LOCAL.loops);
+  code.loop();
+  for (let row = 0; row <= OPCODES.length; row++) code.block();
+  code.get(LOCAL.pc).memory("i32.load16_u", FIELD.opcode);
+  code.brTable(
+    OPCODES.map((_, row) => row),
+    OPCODES.length,
+  );
+  const emitter = new RowEmitter(code, frame, places, fuel);
+  OPCODES.forEach((opcode, row) => {
+    code.op("end");
+    emitter.emit(opcode, OPCODES.length - row);
+  });
+  code.op("end").op("unreachable").op("end").op("unreachable");
+  const { module } = frame;
+  const run = module.function(module.type(["i32"], ["i64"]), ["i32", "i32", "i64", "i64"], code);
+  module.exportFunction("run", run);
+  return module.finish();
+}
+
+class RowEmitter {
+  readonly #code: Code;
+  readonly #frame: ModuleFrame;
+  readonly #places: InterpreterPlaces;
+  readonly #fuel: boolean;
+  readonly #operands: Operands;
+
+  constructor(code: Code, frame: ModuleFrame, places: InterpreterPlaces, fuel: boolean) {
+    this.#code = code;
+    this.#frame = frame;
+    this.#places = places;
+    this.#fuel = fuel;
+    this.#operands = operandsInMemory(code, places.registers);
+  }
+
+  /** One row; `again` is how far out the loop over instructions is. */
+  emit(opcode: Opcode, again: number): void {
+    const code = this.#code;
+    switch (opcode.form) {
+      case "jump":
+      case "jumpFar":
+        this.#jump();
+        break;
+      case "branch":
+        emitCondition(opcode, this.#operands);
+        this.#branch();
+        break;
+      case "mayGoto":
+        code.get(LOCAL.loops).i64(1).op("i64.sub").tee(LOCAL.loops).op("i64.eqz");
+        this.#branch();
+        break;
+      case "loadImmediate64":
+        this.#operands.write("dst", () => void code.get(LOCAL.pc).memory("i64.load", FIELD.immediate));
+        this.#step(2);
+        break;
+      case "loadPacket":
+        this.#packetLoad(opcode);
+        break;
+      case "call":
+        this.#callTable(() => this.#operands.immediateLow());
+        break;
+      case "callRegister":
+        this.#callTable(() => this.#operands.readLow("dst"));
+        break;
+      case "callLocal":
+        this.#callLocal();
+        break;
+      case "exit":
+        this.#exit();
+        break;
+      // Refused when the program was decoded.
+      case "jumpRegister":
+      case "callKfunc":
+        code.op("unreachable");
+        return;
+      default:
+        emitOperation(opcode, this.#operands);
+        this.#step(1);
+    }
+    code.br(again);
+  }
+
+  #step(records: number): void {
+    this.#code
+      .get(LOCAL.pc)
+      .i32(records * RECORD_SIZE)
+      .op("i32.add")
+      .set(LOCAL.pc);
+  }
+
+  #jump(): void {
+    this.#code.get(LOCAL.pc).get(LOCAL.pc).memory("i32.load", FIELD.offset).op("i32.add").set(LOCAL.pc);
+    if (this.#fuel) emitFuel(this.#code, this.#frame.fuel);
+  }
+
+  /** Takes the condition on the stack. */
+  #branch(): void {
+    const code = this.#code;
+    code.if();
+    this.#jump();
+    code.op("else");
+    this.#step(1);
+    code.op("end");
+  }
+
+  #packetLoad(opcode: Opcode): void {
+    const code = this.#code;
+    this.#operands.readRegister(6);
+    code.op("i32.wrap_i64");
+    this.#operands.immediateLow();
+    if (opcode.operand === "register") {
+      this.#operands.readLow("src");
+      code.op("i32.add");
+    }
+    code.i32(opcode.size!).call(this.#frame.packetLoad).tee(LOCAL.scratch64);
+    code.i64(0).op("i64.lt_s").if().i64(0).op("return").op("end");
+    this.#operands.writeRegister(0, () => void code.get(LOCAL.scratch64));
+    this.#step(1);
+  }
+
+  #callTable(position: () => void): void {
+    const code = this.#code;
+    this.#operands.writeRegister(0, () => {
+      for (let register = 1; register <= 5; register++) this.#operands.readRegister(register);
+      position();
+      code.callIndirect(this.#frame.helperType);
+    });
+    this.#step(1);
+  }
+
+  #callLocal(): void {
+    const code = this.#code;
+    code.get(LOCAL.frame).get(LOCAL.pc).memory("i32.store");
+    SAVED.forEach((register, index) => {
+      code.get(LOCAL.frame);
+      this.#operands.readRegister(register);
+      code.memory("i64.store", 8 + 8 * index);
+    });
+    code.get(LOCAL.frame).i32(FRAME_RECORD).op("i32.add").set(LOCAL.frame);
+    this.#operands.writeRegister(10, () => {
+      this.#operands.readRegister(10);
+      code.i64(FRAME_SIZE).op("i64.sub");
+    });
+    this.#jump();
+  }
+
+  #exit(): void {
+    const code = this.#code;
+    code.get(LOCAL.frame).i32(this.#places.frames).op("i32.eq").if();
+    this.#operands.readRegister(0);
+    code.op("return").op("end");
+    code.get(LOCAL.frame).i32(FRAME_RECORD).op("i32.sub").tee(LOCAL.frame);
+    code.memory("i32.load").set(LOCAL.pc);
+    SAVED.forEach((register, index) => {
+      this.#operands.writeRegister(register, () => {
+        code.get(LOCAL.frame).memory("i64.load", 8 + 8 * index);
+      });
+    });
+    this.#step(1);
+  }
+}
+
+function operandsInMemory(code: Code, registers: number): Operands {
+  const offsetOf = (field: "dst" | "src"): void => {
+    code.get(LOCAL.pc).memory("i32.load8_u", FIELD[field]);
+  };
+  return {
+    code,
+    scratch32: LOCAL.scratch32,
+    scratch64: LOCAL.scratch64,
+    knownImmediate: undefined,
+    read: (field) => {
+      offsetOf(field);
+      code.memory("i64.load", registers);
+    },
+    readLow: (field) => {
+      offsetOf(field);
+      code.memory("i32.load", registers);
+    },
+    readRegister: (register) => void code.i32(0).memory("i64.load", registers + 8 * register),
+    write: (field, value) => {
+      offsetOf(field);
+      value();
+      code.memory("i64.store", registers);
+    },
+    writeRegister: (register, value) => {
+      code.i32(0);
+      value();
+      code.memory("i64.store", registers + 8 * register);
+    },
+    immediate: () => void code.get(LOCAL.pc).memory("i64.load", FIELD.immediate),
+    immediateLow: () => void code.get(LOCAL.pc).memory("i32.load", FIELD.immediate),
+    address: (field) => {
+      offsetOf(field);
+      code.memory("i32.load", registers);
+      code.get(LOCAL.pc).memory("i32.load", FIELD.offset).op("i32.add");
+      return 0;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { Code, ValueType } from "../../../wasm/index.ts";
+import { WasmModule } from "../../../wasm/index.ts";
+import { IMPORT } from "./helper.ts";
+import type { Helper, Helpers } from "./helper.ts";
+
+const FIVE: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64"];
+
+/** A module with the imports that all modules of a machine share. */
+export interface ModuleFrame {
+  readonly module: WasmModule;
+  /** (r1 … r5) -> r0, as functions in the table are. */
+  readonly helperType: number;
+  readonly packetLoad: number;
+  readonly fuel: number;
+}
+
+export function startModule(): ModuleFrame {
+  const module = new WasmModule();
+  module.importMemory(IMPORT.machine, IMPORT.memory, 1);
+  module.importTable(IMPORT.machine, IMPORT.table, 1);
+  const fuel = module.importGlobal(IMPORT.machine, IMPORT.fuel, "i32");
+  const packetLoad = module.importFunction(
+    IMPORT.machine,
+    IMPORT.packetLoad,
+    module.type(["i32", "i32", "i32"], ["i64"]),
+  );
+  return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, fuel };
+}
+
+export function importHelper(module: WasmModule, id: number, helper: Helper): number {
+  return module.importFunction(IMPORT.helper, String(id), module.type(helper.params, [helper.result]));
+}
+
+/** Calls an imported helper with what `argument` pushes as i64, and leaves r0. */
+export function emitHelperCall(
+  code: Code,
+  helper: Helper,
+  index: number,
+  argument: (position: number) => void,
+): void {
+  helper.params.forEach((type, position) => {
+    argument(position);
+    if (type === "i32") code.op("i32.wrap_i64");
+  });
+  code.call(index);
+  if (helper.result === "i32") code.op("i64.extend_i32_s");
+}
+
+/** Counts fuel down by one and traps when it is used up; a machine without a limit sets it anew. */
+export function emitFuel(code: Code, fuel: number): void {
+  code.globalGet(fuel).i32(1).op("i32.sub").globalSet(fuel);
+  code.globalGet(fuel).op("i32.eqz").if().op("unreachable").op("end");
+}
+
+/** A module that puts every helper into the table at its id, for calls by a number in a register. */
+export function helperAdapters(helpers: Helpers, newCode: () => Code): Uint8Array<ArrayBuffer> {
+  const { module, helperType } = startModule();
+  const indices = new Map([...helpers].map(([id, helper]) => [id, importHelper(module, id, helper)]));
+  for (const [id, helper] of helpers) {
+    const code = newCode();
+    emitHelperCall(code, helper, indices.get(id)!, (position) => code.get(position));
+    module.elements(id, [module.function(helperType, [], code)]);
+  }
+  return module.finish();
+}

@@ -1,0 +1,268 @@
+import { BpfkitError } from "../../../errors.ts";
+import { CALL, PSEUDO } from "../../../isa/index.ts";
+import type { Insn, Opcode } from "../../../isa/index.ts";
+import { Code } from "../../../wasm/index.ts";
+import type { ValueType } from "../../../wasm/index.ts";
+import { analyze } from "./control-flow.ts";
+import type { Block } from "./control-flow.ts";
+import { FRAME_SIZE, MAX_LOOPS } from "./helper.ts";
+import type { Helpers } from "./helper.ts";
+import { emitFuel, emitHelperCall, importHelper, startModule } from "./module-frame.ts";
+import type { ModuleFrame } from "./module-frame.ts";
+import type { Operands } from "./operands.ts";
+import { emitCondition, emitOperation } from "./operations.ts";
+import { emitStructured } from "./structure.ts";
+import type { CheckedProgram } from "./program.ts";
+
+export interface TranslateOptions {
+  readonly helpers: Helpers;
+  /** Count loops down from the machine's fuel. */
+  readonly fuel: boolean;
+  /** Where in the table the program's functions are put. */
+  readonly tableBase: number;
+}
+
+/** Locals of a function: r1 to r5 and r10 are its parameters. */
+const REGISTER_LOCAL: readonly number[] = [6, 0, 1, 2, 3, 4, 7, 8, 9, 10, 5];
+const PARAMETERS: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64", "i64"];
+const LOCAL = { scratch64: 11, loops: 12, scratch32: 13, block: 14 } as const;
+const LOCALS: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64", "i64", "i64", "i32", "i32"];
+
+/**
+ * Translates a program to a WebAssembly module that exports `main` (r1 … r5, r10) -> r0 and `repeat`
+ * (times, r1, r2, r10) -> r0. Registers are locals, so that V8 keeps them in machine registers, and
+ * r6 to r9 need no saving; a callee's frame lies below its caller's.
+ */
+export function translate(program: CheckedProgram, options: TranslateOptions): Uint8Array<ArrayBuffer> {
+  const frame = startModule();
+  const { module } = frame;
+  const helpers = importCalled(program, frame, options.helpers);
+  const type = module.type(PARAMETERS, ["i64"]);
+  const codes = program.functions.map(() => new Code());
+  const indices = new Map(
+    program.functions.map((start, position) => [start, module.function(type, LOCALS, codes[position]!)]),
+  );
+  program.functions.forEach((start, position) => {
+    new FunctionTranslator(program, options, frame, helpers, indices, codes[position]!).emit(start);
+  });
+  module.exportFunction("main", indices.get(0)!);
+  module.exportFunction("repeat", emitRepeat(frame, indices.get(0)!));
+  emitAdapters(program, options, frame, indices);
+  return module.finish();
+}
+
+function importCalled(program: CheckedProgram, frame: ModuleFrame, helpers: Helpers): Map<number, number> {
+  const indices = new Map<number, number>();
+  program.insns.forEach((insn, slot) => {
+    const opcode = program.opcodes[slot];
+    if (opcode?.form === "callKfunc") {
+      throw new BpfkitError("The embedded kernel has no kernel functions to call by BTF id", {
+        code: "vm/kfunc",
+      });
+    }
+    if (opcode?.form !== "call" || insn.src !== CALL.HELPER || indices.has(insn.imm)) return;
+    const helper = helpers.get(insn.imm);
+    if (!helper) {
+      throw new BpfkitError(`The embedded kernel has no helper ${insn.imm}`, { code: "vm/helper" });
+    }
+    indices.set(insn.imm, importHelper(frame.module, insn.imm, helper));
+  });
+  return indices;
+}
+
+/** Runs main in a loop, as a test run with a repeat count does. */
+function emitRepeat({ module }: ModuleFrame, main: number): number {
+  const code = new Code();
+  code.loop().get(1).get(2).i64(0).i64(0).i64(0).get(3).call(main).set(4);
+  code.get(0).i32(1).op("i32.sub").tee(0).brIf(0).op("end").get(4);
+  return module.function(module.type(["i32", "i64", "i64", "i64"], ["i64"]), ["i64"], code);
+}
+
+/**
+ * Functions whose address is taken go into the table, as (r1 … r5) -> r0. They run on a frame below
+ * those that call them, which r10 of the program's deepest caller would tell; MAX_FRAMES below its top is enough.
+ */
+function emitAdapters(
+  program: CheckedProgram,
+  options: TranslateOptions,
+  { module, helperType }: ModuleFrame,
+  indices: ReadonlyMap<number, number>,
+): void {
+  const used = program.insns.some((insn, slot) => isFunctionAddress(insn, program.opcodes[slot]));
+  if (!used) return;
+  const adapters = program.functions.map((start) => {
+    const code = new Code();
+    for (let parameter = 0; parameter < 5; parameter++) code.get(parameter);
+    code.i64(CALLBACK_FRAME).call(indices.get(start)!);
+    return module.function(helperType, [], code);
+  });
+  module.elements(options.tableBase, adapters);
+}
+
+/** Top of the frames that callbacks run on, below those of the main program. */
+export const CALLBACK_FRAME = 0x3000;
+
+function isFunctionAddress(insn: Insn, opcode: Opcode | undefined): boolean {
+  return opcode?.form === "loadImmediate64" && insn.src === PSEUDO.FUNC;
+}
+
+class FunctionTranslator {
+  readonly #program: CheckedProgram;
+  readonly #options: TranslateOptions;
+  readonly #frame: ModuleFrame;
+  readonly #helpers: ReadonlyMap<number, number>;
+  readonly #functions: ReadonlyMap<number, number>;
+  readonly #code: Code;
+
+  constructor(
+    program: CheckedProgram,
+    options: TranslateOptions,
+    frame: ModuleFrame,
+    helpers: ReadonlyMap<number, number>,
+    functions: ReadonlyMap<number, number>,
+    code: Code,
+  ) {
+    this.#program = program;
+    this.#options = options;
+    this.#frame = frame;
+    this.#helpers = helpers;
+    this.#functions = functions;
+    this.#code = code;
+  }
+
+  emit(start: number): void {
+    const flow = analyze(this.#program, start);
+    this.#code.i64(MAX_LOOPS).set(LOCAL.loops);
+    emitStructured(flow, {
+      code: this.#code,
+      blockLocal: LOCAL.block,
+      straight: (block) => this.#emitStraight(block),
+      condition: (block) => this.#emitCondition(block),
+      leave: (block) => this.#emitLeave(block),
+      loopEntry: () => {
+        if (this.#options.fuel) emitFuel(this.#code, this.#frame.fuel);
+      },
+    });
+    // Every path has returned; the function's end still wants its result typed.
+    this.#code.op("unreachable");
+  }
+
+  #emitStraight(block: Block): void {
+    for (let slot = block.start; slot <= block.last; slot++) {
+      const opcode = this.#program.opcodes[slot];
+      if (opcode) this.#emitInsn(opcode, this.#program.insns[slot]!, slot);
+    }
+  }
+
+  #emitInsn(opcode: Opcode, insn: Insn, slot: number): void {
+    switch (opcode.form) {
+      // The block's end is #emitCondition's and #emitLeave's.
+      case "jump":
+      case "jumpFar":
+      case "branch":
+      case "mayGoto":
+      case "exit":
+        return;
+      case "jumpRegister":
+        throw new BpfkitError("Jumps through a register are not translated yet", { code: "vm/gotox" });
+      case "loadImmediate64":
+        return this.#emitConstant(insn, slot);
+      case "loadPacket":
+        return this.#emitPacketLoad(opcode, insn);
+      case "call":
+        return this.#emitCall(insn);
+      case "callRegister":
+        return this.#emitCallRegister(insn);
+      case "callLocal":
+        return this.#emitCallLocal(slot + 1 + insn.imm);
+      default:
+        return emitOperation(opcode, this.#operands(insn));
+    }
+  }
+
+  #operands(insn: Insn): Operands {
+    const code = this.#code;
+    const local = (field: "dst" | "src"): number => REGISTER_LOCAL[insn[field]]!;
+    return {
+      code,
+      scratch32: LOCAL.scratch32,
+      scratch64: LOCAL.scratch64,
+      knownImmediate: (insn.code & 8) === 0 ? insn.imm : undefined,
+      read: (field) => void code.get(local(field)),
+      readLow: (field) => void code.get(local(field)).op("i32.wrap_i64"),
+      readRegister: (register) => void code.get(REGISTER_LOCAL[register]!),
+      write: (field, value) => {
+        value();
+        code.set(local(field));
+      },
+      writeRegister: (register, value) => {
+        value();
+        code.set(REGISTER_LOCAL[register]!);
+      },
+      immediate: () => void code.i64(insn.imm),
+      immediateLow: () => void code.i32(insn.imm),
+      address: (field) => {
+        code.get(local(field)).op("i32.wrap_i64");
+        // An access's own offset is unsigned and its sum has 33 bits.
+        if (insn.offset >= 0) return insn.offset;
+        code.i32(insn.offset).op("i32.add");
+        return 0;
+      },
+    };
+  }
+
+  #emitConstant(insn: Insn, slot: number): void {
+    const high = this.#program.insns[slot + 1]!.imm;
+    if (isFunctionAddress(insn, this.#program.opcodes[slot])) {
+      const position = this.#program.functions.indexOf(slot + 1 + insn.imm);
+      this.#code.i64(this.#options.tableBase + position);
+    } else this.#code.i64(insn.imm, high);
+    this.#code.set(REGISTER_LOCAL[insn.dst]!);
+  }
+
+  #emitPacketLoad(opcode: Opcode, insn: Insn): void {
+    const code = this.#code;
+    code.get(REGISTER_LOCAL[6]!).op("i32.wrap_i64");
+    code.i32(insn.imm);
+    if (opcode.operand === "register") code.get(REGISTER_LOCAL[insn.src]!).op("i32.wrap_i64").op("i32.add");
+    code.i32(opcode.size!).call(this.#frame.packetLoad).tee(LOCAL.scratch64);
+    // Beyond the packet's end the program is left with 0.
+    code.i64(0).op("i64.lt_s").if().i64(0).op("return").op("end");
+    code.get(LOCAL.scratch64).set(REGISTER_LOCAL[0]!);
+  }
+
+  #emitCall(insn: Insn): void {
+    const code = this.#code;
+    emitHelperCall(code, this.#options.helpers.get(insn.imm)!, this.#helpers.get(insn.imm)!, (position) =>
+      code.get(REGISTER_LOCAL[position + 1]!),
+    );
+    code.set(REGISTER_LOCAL[0]!);
+  }
+
+  #emitCallRegister(insn: Insn): void {
+    const code = this.#code;
+    for (let register = 1; register <= 5; register++) code.get(REGISTER_LOCAL[register]!);
+    code.get(REGISTER_LOCAL[insn.dst]!).op("i32.wrap_i64").callIndirect(this.#frame.helperType);
+    code.set(REGISTER_LOCAL[0]!);
+  }
+
+  #emitCallLocal(target: number): void {
+    const code = this.#code;
+    for (let register = 1; register <= 5; register++) code.get(REGISTER_LOCAL[register]!);
+    code.get(REGISTER_LOCAL[10]!).i64(FRAME_SIZE).op("i64.sub");
+    code.call(this.#functions.get(target)!).set(REGISTER_LOCAL[0]!);
+  }
+
+  /** Pushes whether the second successor is taken. */
+  #emitCondition(block: Block): void {
+    const opcode = this.#program.opcodes[block.last]!;
+    if (opcode.form === "mayGoto") {
+      this.#code.get(LOCAL.loops).i64(1).op("i64.sub").tee(LOCAL.loops).op("i64.eqz");
+    } else emitCondition(opcode, this.#operands(this.#program.insns[block.last]!));
+  }
+
+  #emitLeave(block: Block): void {
+    if (this.#program.opcodes[block.last]!.form === "exit") this.#code.get(REGISTER_LOCAL[0]!).op("return");
+    else this.#code.op("unreachable");
+  }
+}

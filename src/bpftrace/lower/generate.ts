@@ -2,6 +2,7 @@ import type { Diagnostic } from "../../diagnostic.ts";
 import { compileModule, printModule } from "../../ir/index.ts";
 import type { ObjectSpec, ProgramSpec, TracePlan } from "../../object/index.ts";
 import type { CheckedProgram } from "../typed.ts";
+import { holdLocalValues } from "./core-values.ts";
 import { encodeBtf } from "./local-btf.ts";
 import { lower, type LoweredProgram, type LowerOptions } from "./lower.ts";
 
@@ -25,13 +26,14 @@ export function generate(checked: CheckedProgram, options: GenerateOptions): Gen
     ? lowered.programs.map(({ module }) => printModule(module)).join("\n")
     : undefined;
   const failed = lowered.diagnostics.some((diagnostic) => diagnostic.severity === "error");
-  const programs = failed ? [] : lowered.programs.map((program) => code(program, options));
+  const btf = encodeBtf(lowered.types.types);
+  const programs = failed ? [] : lowered.programs.map((program) => code(program, options, btf));
   return {
     object: {
       license: checked.config.license,
       maps: lowered.maps,
       programs,
-      btf: encodeBtf(lowered.types.types),
+      btf,
     },
     plan: lowered.plan,
     diagnostics: lowered.diagnostics,
@@ -39,7 +41,7 @@ export function generate(checked: CheckedProgram, options: GenerateOptions): Gen
   };
 }
 
-function code({ module, spec }: LoweredProgram, { target }: LowerOptions): ProgramSpec {
+function code({ module, spec }: LoweredProgram, { target }: LowerOptions, btf: Uint8Array): ProgramSpec {
   const { insns, relocations, functions, lines } = compileModule(module, { cpu: `v${target.cpu}` });
-  return { ...spec, insns, relocations, functions, lines };
+  return { ...spec, insns: holdLocalValues(insns, relocations, btf), relocations, functions, lines };
 }

@@ -64,6 +64,21 @@ describe("instruction selection", () => {
     expect(compiled(signExtend, ["ptr"], "v4")).toEqual(["r0 = *(u32 *)(r1 +0)", "r0 = (s32)r0", "exit"]);
   });
 
+  it("divides signed numbers by a constant without v4", () => {
+    const lines = compiled((b) => b.ret(b.binary("sdiv", b.param(0), b.i64(1000))), ["i64"]);
+    expect(lines).toEqual([
+      "r0 = r1",
+      "r0 s>>= 63",
+      "r1 ^= r0",
+      "r1 -= r0",
+      "r1 /= 1000",
+      "r1 ^= r0",
+      "r1 -= r0",
+      "r0 = r1",
+      "exit",
+    ]);
+  });
+
   it("takes the upper half of an id without masking it", () => {
     const lines = compiled((b) => {
       const slot = b.alloca(4, 4);

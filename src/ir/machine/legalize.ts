@@ -11,6 +11,7 @@ import type {
 } from "../node.ts";
 import { pair, successors } from "../node.ts";
 import { PREDICATES } from "../op-table.ts";
+import { foldBinary } from "../passes/fold.ts";
 import type { CpuVersion } from "../program-code.ts";
 import {
   countUses,
@@ -95,6 +96,13 @@ class Inserter {
 
   binary(op: BinaryOp, left: Value, right: Value): Value {
     const type = left.type === "i32" ? "i32" : "i64";
+    if (right.op === "const") {
+      if (right.value === 0n && (op === "xor" || op === "sub")) return left;
+      if (left.op === "const") {
+        const folded = foldBinary(op, left.value, right.value, type === "i32" ? 32 : 64);
+        return constant(this.#fn, type, folded);
+      }
+    }
     const value = newInstruction(this.#fn, { op, type, args: [left, right], position: this.#position });
     this.#out.push(value);
     return value;

@@ -1,16 +1,10 @@
-// Runs where probes may attach to everything, in a guest: measures every tool on every script and prints
-// one JSON value.  node inside.js SECTIONS ROUNDS EVENTS TOOL=COMMAND...
-import { readdirSync, writeFileSync } from "node:fs";
+// Measures every tool on every script and prints one JSON value. Runs in a guest, where probes may attach to
+// everything; on a developer's own machine only the section "start", whose scripts then see no process (FILTER).
+// node inside.js SECTIONS ROUNDS EVENTS FILTER|- TOOL=COMMAND...
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openKernel } from "../src/open-kernel.ts";
-import {
-  attempt,
-  measureCost,
-  measureOutput,
-  measureSize,
-  measureStart,
-  withoutIncludes,
-} from "./measurements.ts";
+import { attempt, measureCost, measureOutput, measureSize, measureStart } from "./measurements.ts";
 import type { Measured, Report } from "./report.ts";
 import type { Tool } from "./tracer.ts";
 
@@ -37,7 +31,7 @@ const COSTS: readonly { readonly script: string; readonly load: string }[] = [
   },
 ];
 
-const [sectionList, rounds, events, ...toolList] = process.argv.slice(2);
+const [sectionList, rounds, events, filter, ...toolList] = process.argv.slice(2);
 const sections = new Set(sectionList!.split(","));
 const tools: Tool[] = toolList.map((text) => {
   const [name, command] = text.split("=");
@@ -45,8 +39,20 @@ const tools: Tool[] = toolList.map((text) => {
 });
 
 using kernel = await openKernel();
-writeFileSync("/tmp/one-liner.bt", ONE_LINER);
-writeFileSync("/tmp/every-write.bt", EVERY_WRITE);
+writeFileSync("/tmp/bench-one-liner.bt", filtered(ONE_LINER));
+writeFileSync(
+  "/tmp/bench-process-creation.bt",
+  filtered(readFileSync("examples/process-creation.bt", "utf8")),
+);
+writeFileSync("/tmp/bench-every-write.bt", EVERY_WRITE);
+
+/**
+ * The script as every tool can read it: bpftrace has no headers for the #include lines, whose types BTF has.
+ */
+function filtered(script: string): string {
+  const plain = script.replace(/^#include.*$/gm, "");
+  return filter === "-" ? plain : plain.replace(/(sys_enter_execveat)\b/g, `$1 /${filter}/`);
+}
 
 async function each<T>(what: string, measure: (tool: Tool) => Promise<T>): Promise<Measured<T>> {
   const byTool: Measured<T>["byTool"] = {};
@@ -58,14 +64,11 @@ async function each<T>(what: string, measure: (tool: Tool) => Promise<T>): Promi
 }
 
 const report: Report = { kernel: kernel.name, start: [], size: [], cost: [], output: [] };
-if (sections.has("start")) {
-  const process = withoutIncludes("examples/process-creation.bt");
-  for (const [what, script] of [
-    ["one-liner", "/tmp/one-liner.bt"],
-    ["process-creation", process],
-  ] as const)
-    report.start.push(await each(what, (tool) => measureStart(tool, script, Number(rounds))));
-}
+if (sections.has("start"))
+  for (const what of ["one-liner", "process-creation"])
+    report.start.push(
+      await each(what, (tool) => measureStart(tool, `/tmp/bench-${what}.bt`, Number(rounds))),
+    );
 if (sections.has("size"))
   for (const file of readdirSync(SCRIPTS).sort((a, b) => a.localeCompare(b)))
     report.size.push(
@@ -78,6 +81,8 @@ if (sections.has("cost"))
     );
 if (sections.has("output"))
   report.output.push(
-    await each("printf to a file", (tool) => measureOutput(tool, "/tmp/every-write.bt", Number(events))),
+    await each("printf to a file", (tool) =>
+      measureOutput(tool, "/tmp/bench-every-write.bt", Number(events)),
+    ),
   );
 console.log(JSON.stringify(report));

@@ -1,12 +1,16 @@
-// npm run bench -- [--kernel 6.12] [--sections start,size,cost,output] [--rounds 5] [--events 1000000]
-//                  [--peers FOLDER] [--bpftrace PATH-IN-GUEST] [-f json]
-// Measures bpfkit beside bpftrace in one guest. FOLDER holds bin/bpftrace, as BPFKIT_PEERS does.
+// npm run bench -- [--kernel 6.12|host] [--sections start,size,cost,output] [--rounds 5] [--events 1000000]
+//                  [--peers FOLDER] [-f json]
+// Measures bpfkit beside bpftrace (FOLDER/bin/bpftrace, FOLDER as in BPFKIT_PEERS) in one guest, or on this
+// machine, where only the start is measured, with scripts that see no process.
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Guest } from "../test/guest/guest.ts";
 import { isKernelName } from "../test/guest/kernels.ts";
 import { repository } from "../test/guest/repository.ts";
 import { reportText, type Report } from "./report.ts";
+
+const INSIDE = ".cache/tools/bench/inside.js";
 
 const { values } = parseArgs({
   options: {
@@ -18,27 +22,44 @@ const { values } = parseArgs({
     format: { type: "string", short: "f", default: "text" },
   },
 });
-if (!isKernelName(values.kernel)) throw new Error(`no guest kernel ${values.kernel}`);
 const peers = values.peers ?? process.env["BPFKIT_PEERS"];
 const root = repository();
-await using guest = await Guest.boot(values.kernel, {
-  peers,
-  memory: 3072,
-  folders: [
-    { from: join(root, "bench", "scripts"), to: "bpfkit/bench/scripts" },
-    { from: join(root, ".cache", "tools"), to: "bpfkit/.cache/tools" },
-  ],
-});
-const tools = ["bpfkit=./bpfkit trace", ...(peers === undefined ? [] : ["bpftrace=/peers/bin/bpftrace"])];
-const { stdout, stderr, code } = await guest.run(
-  ["node", ".cache/tools/bench/inside.js", values.sections, values.rounds, values.events, ...tools],
-  { timeout: 3_000_000 },
-);
-if (code === 0) {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- inside.ts wrote it
-  const report = JSON.parse(stdout) as Report;
-  console.log(values.format === "json" ? JSON.stringify(report, null, 2) : reportText(report));
-} else {
-  console.error(stderr);
-  process.exitCode = 1;
+const numbers = [values.rounds, values.events];
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- inside.ts wrote it
+const report = JSON.parse(
+  values.kernel === "host" ? onThisMachine() : await inGuest(values.kernel),
+) as Report;
+console.log(values.format === "json" ? JSON.stringify(report, null, 2) : reportText(report));
+
+async function inGuest(kernel: string): Promise<string> {
+  if (!isKernelName(kernel)) throw new Error(`no guest kernel ${kernel}`);
+  await using guest = await Guest.boot(kernel, {
+    peers,
+    memory: 3072,
+    folders: [
+      { from: join(root, "bench", "scripts"), to: "bpfkit/bench/scripts" },
+      { from: join(root, ".cache", "tools"), to: "bpfkit/.cache/tools" },
+    ],
+  });
+  const argv = ["node", INSIDE, values.sections, ...numbers, "-", ...tools("./bpfkit", "/peers")];
+  const { stdout, stderr, code } = await guest.run(argv, { timeout: 3_000_000 });
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+/** In a mount namespace of its own: bpftrace wants tracefs, and the machine's mounts are not ours to change. */
+function onThisMachine(): string {
+  const line = 'mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"';
+  const argv = [process.execPath, INSIDE, "start", ...numbers, "pid == 0", ...tools("./bpfkit", peers)];
+  return execFileSync("unshare", ["-m", "sh", "-c", line, "sh", ...argv], {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+}
+
+function tools(bpfkit: string, folder: string | undefined): string[] {
+  const own = `bpfkit=${bpfkit} trace`;
+  return peers === undefined ? [own] : [own, `bpftrace=${folder}/bin/bpftrace`];
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { createReadStream, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, rmSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Kernel } from "../src/kernel/index.ts";
@@ -159,11 +159,4 @@ export async function attempt<T>(measure: () => Promise<T>): Promise<T | Failure
   } catch (error) {
     return { failed: error instanceof Error ? error.message : String(error) };
   }
-}
-
-/** Scripts that the peers refuse as they are: what they cannot read is left out for them. */
-export function withoutIncludes(script: string): string {
-  const plain = `/tmp/bench-${script.replaceAll("/", "-")}`;
-  writeFileSync(plain, readFileSync(script, "utf8").replace(/^#include.*$/gm, ""));
-  return plain;
 }

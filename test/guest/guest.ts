@@ -67,15 +67,18 @@ export class Guest implements AsyncDisposable {
     this.kernel = kernel;
     this.#qemu = qemu;
     this.#folder = folder;
+    const kill = (): void => void qemu.kill("SIGKILL");
+    process.once("exit", kill);
     this.#closed = new Promise((resolve) => {
       qemu.on("close", () => {
+        process.off("exit", kill);
         const end = {
           id: 0,
           code: null,
           signal: "SIGKILL",
           error: `the guest died\n${this.console().slice(-4000)}`,
         };
-        for (const process of this.#processes.values()) process.receive(end);
+        for (const running of this.#processes.values()) running.receive(end);
         resolve();
       });
     });

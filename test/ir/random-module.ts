@@ -72,6 +72,7 @@ export function randomModule(tape: readonly number[]): IrModule {
   const module = createModule();
   new Generator(module, tape).main();
   buildMix(module);
+  buildPoke(module);
   return module;
 }
 
@@ -81,6 +82,15 @@ function buildMix(module: IrModule): void {
   const b = new Builder(fn);
   const sum = b.add(b.binary("mul", b.param(0), b.i64(31)), b.param(1));
   b.ret(b.binary("xor", sum, b.binary("lshr", b.param(2), b.i64(7))));
+}
+
+/** A callee that reads and writes memory that it is given. */
+function buildPoke(module: IrModule): void {
+  const fn = addFunction(module, { name: "poke", params: ["ptr", "i64"], result: "i64" });
+  const b = new Builder(fn);
+  const old = b.load("i64", 8, b.param(0), { offset: 8 });
+  b.store(8, b.param(0), b.add(old, b.param(1)), { offset: 16 });
+  b.ret(old);
 }
 
 class Generator {
@@ -144,7 +154,7 @@ class Generator {
   #statement(depth: number): void {
     const b = this.#b;
     const wide = this.#next(2) === 0;
-    switch (this.#next(14)) {
+    switch (this.#next(18)) {
       case 0:
       case 1:
       case 2:
@@ -192,7 +202,40 @@ class Generator {
       case 13:
         if (depth < 2) this.#loopOrAtomic(depth);
         return;
+      case 14: {
+        const [to, from] = this.#next(2) === 0 ? this.#slots : this.#slots.toReversed();
+        const align = this.#pick([1, 2, 4, 8] as const);
+        const size = this.#next(12) + 1;
+        const place = (): number => this.#next(Math.floor((32 - size) / align) + 1) * align;
+        return b.copy(to!, from!, size, align, { offset: place(), sourceOffset: place() });
+      }
+      case 15: {
+        const align = this.#pick([1, 2, 4, 8] as const);
+        const size = this.#next(20) + 1;
+        const offset = this.#next(Math.floor((32 - size) / align) + 1) * align;
+        return b.fill(this.#pick(this.#slots), size, align, { offset, byte: this.#pick([0, 1, 200]) });
+      }
+      case 16: {
+        const address = this.#address();
+        if (wide) return this.#keep(b.load("i64", 8, address));
+        return b.store(8, address, this.#operand(true));
+      }
+      case 17: {
+        if (this.#calls++ > 6) return;
+        const effects = this.#next(2) === 0 ? {} : { reads: [0], writes: [0] };
+        const args = [this.#pick(this.#slots), this.#operand(true)];
+        return this.#keep(b.call({ kind: "function", name: "poke" }, args, { effects }));
+      }
     }
+  }
+
+  /** Somewhere in a slot, or in one of two. */
+  #address(): Value {
+    const b = this.#b;
+    const [first, second] = [this.#slots[0]!, this.#slots[1]!];
+    const slot =
+      this.#next(2) === 0 ? this.#pick(this.#slots) : b.select(this.#operand(false), first, second);
+    return b.add(slot, b.binary("and", this.#operand(true), b.i64(24)));
   }
 
   /** What is known before stays known; what the ways make meets in phis. */

@@ -54,8 +54,8 @@ export function selectFill(emit: Emitter, value: Instr<"fill">): void {
   const imm = (value.byte * 0x0101_0101) | 0;
   const alignment = alignmentFrom(value.args[0]!, value.offset, value.align);
   for (const { at, width } of pieces(value.size, alignment)) {
-    // A 64-bit immediate is sign-extended: bytes from 0x80 on would come out as ones.
-    if (width === 8 && value.byte >= 0x80) {
+    // An immediate has 32 bits and is sign-extended to 64: all zeros or all ones.
+    if (width === 8 && value.byte !== 0 && value.byte !== 0xff) {
       for (const half of [0, 4]) {
         emit.push(m.ST | m.MEM | m.SIZE_CODES[4], { ...target, offset: value.offset + at + half, imm });
       }

@@ -8,7 +8,7 @@ import { repository } from "./repository.ts";
 /** What of the repository lies in the guest's /bpfkit. */
 const PROJECT = ["package.json", "dist", "examples", "tools", "test/programs"];
 const PACKAGES = ["koffi", "@koromix"];
-const LAUNCHER = '#!/bin/sh\nexec node /bpfkit/dist/cli/main.js "$@"\n';
+const LAUNCHER = '#!/bin/sh\nexec node /bpfkit/dist/bin/bpfkit.js "$@"\n';
 
 /** A folder of this machine and where it appears in the guest (`bpfkit/bench`). */
 export interface Folder {

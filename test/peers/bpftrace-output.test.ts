@@ -34,6 +34,6 @@ describe.each(["text", "json"])("output as bpftrace prints it, -f %s", (format) 
       if (reason !== undefined) return context.skip(reason);
       const args = ["-f", format, "-e", `BEGIN { ${body} exit(); }`];
       const expected = output([bpftrace!, ...args]);
-      expect(output([process.execPath, "dist/cli/main.js", "trace", ...args])).toBe(expected);
+      expect(output([process.execPath, "dist/bin/bpfkit.js", "trace", ...args])).toBe(expected);
     });
 });

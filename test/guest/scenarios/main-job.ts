@@ -73,7 +73,7 @@ function builtHere(): Buffer {
   try {
     const object = join(folder, "example.bpf.o");
     const root = repository();
-    execFileSync(process.execPath, ["dist/cli/main.js", "build", EXAMPLE, "-o", object], { cwd: root });
+    execFileSync(process.execPath, ["dist/bin/bpfkit.js", "build", EXAMPLE, "-o", object], { cwd: root });
     built = readFileSync(object);
     return built;
   } finally {

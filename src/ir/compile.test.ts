@@ -4,9 +4,10 @@ import { disassemble } from "../isa/index.ts";
 import type { Builder } from "./builder.ts";
 import { addFunction, Builder as FunctionBuilder, createModule } from "./builder.ts";
 import { compileModule } from "./compile.ts";
+import { JumpRangeError } from "./machine/emit.ts";
 import { StackOverflowError } from "./machine/frame.ts";
 import { parallelCopy } from "./machine/parallel-copy.ts";
-import type { ValueType } from "./node.ts";
+import type { IrModule, ValueType } from "./node.ts";
 import type { CpuVersion, ProgramCode } from "./program-code.ts";
 import { consume, lookup, moduleOf, pid, update } from "./test-util.ts";
 
@@ -186,6 +187,42 @@ describe("the frame", () => {
     expect(() => compileModule(module, { cpu: "v3" })).toThrow(
       /608 bytes of stack.*str \(600 bytes\), @x key/,
     );
+  });
+});
+
+function large(): IrModule {
+  return moduleOf(
+    (b) => {
+      const [body, done] = [b.block(), b.block()];
+      b.branchIf("set", b.param(0), b.i64(5), done, body);
+      b.at(body);
+      b.branchIf("eq", b.param(1), b.i64(5), done, b.block());
+      b.at(b.fn.blocks.at(-1)!);
+      for (let index = 0; index < 8000; index++) {
+        consume(b, b.i64(index), b.i64(1), b.i64(2), b.i64(3));
+      }
+      b.br(done);
+      b.at(done);
+      b.ret(b.i64(0));
+    },
+    ["i64", "i64"],
+  );
+}
+
+describe("large functions", () => {
+  it("jump far where the version can", () => {
+    const lines = text(compileModule(large(), { cpu: "v4" }));
+    expect(lines.slice(0, 5)).toEqual([
+      "if r1 & 0x5 goto pc+1",
+      "goto pc+1",
+      "gotol pc+40002",
+      "if r2 != 0x5 goto pc+1",
+      "gotol pc+40000",
+    ]);
+  });
+
+  it("are refused where it cannot", () => {
+    expect(() => compileModule(large(), { cpu: "v3" })).toThrow(JumpRangeError);
   });
 });
 

@@ -64,8 +64,41 @@ interface PlacedInsn {
   readonly offset: number;
 }
 
+/** Lets forks whose jump would go too far jump over a block that goes there: only that jump can be long. */
+function addIslands(fn: MachineFunction): void {
+  for (let changed = true; changed;) {
+    changed = false;
+    const starts = new Map<MachineBlock, number>();
+    let position = 0;
+    for (const block of fn.blocks) {
+      starts.set(block, position);
+      for (const insn of block.insns) position += slotsOf(insn);
+      // A jump that may be needed at its end.
+      position++;
+    }
+    if (position <= FARTHEST) return;
+    const out: MachineBlock[] = [];
+    for (const block of fn.blocks) {
+      out.push(block);
+      const [target] = block.next;
+      if (block.next.length < 2 || target === undefined) continue;
+      const end = starts.get(block)! + block.insns.length;
+      if (Math.abs(starts.get(target)! - end) <= FARTHEST - block.insns.length) continue;
+      const island: MachineBlock = { ...block, insns: [], next: [target], likely: undefined };
+      block.next = [island, block.next[1]!];
+      invertJump(block, false);
+      out.push(island);
+      changed = true;
+    }
+    fn.blocks = out;
+  }
+}
+
+const FARTHEST = 0x7fff;
+
 /** Adds the jumps that the order of blocks asks for, and computes how far each goes. */
 function placeJumps(fn: MachineFunction, cpu: CpuVersion): PlacedInsn[] {
+  if (cpu === "v4") addIslands(fn);
   const insns: MachineInsn[] = [];
   const jumps = new Map<MachineInsn, MachineBlock>();
   const starts = new Map<MachineBlock, number>();

@@ -1,0 +1,14 @@
+export { btfData, btfInfo } from "./btf-info.ts";
+export type { BtfInfo } from "./btf-info.ts";
+export { objectHolders } from "./holders.ts";
+export type { Holder } from "./holders.ts";
+export { linkInfo } from "./link-info.ts";
+export type { LinkDetail, LinkInfo } from "./link-info.ts";
+export { mapInfo } from "./map-info.ts";
+export type { MapInfo } from "./map-info.ts";
+export { eachObject, objectIds, openObject, withObject } from "./objects.ts";
+export type { ObjectKind } from "./objects.ts";
+export { programCode } from "./program-code.ts";
+export type { CodeFunction, CodeLine, ProgramCode } from "./program-code.ts";
+export { programInfo } from "./program-info.ts";
+export type { ProgramInfo } from "./program-info.ts";

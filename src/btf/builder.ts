@@ -14,8 +14,8 @@ interface Head {
 
 /** Writes BTF type by type; each method gives the new type's id. Ids may be used before they exist. */
 export class BtfBuilder {
-  readonly #words: number[] = [];
-  #count = 0;
+  /** Words of each type, from id 1. */
+  readonly #types: (readonly number[])[] = [];
   readonly #strings = new Map<string, number>([["", 0]]);
   readonly #text = new ByteWriter().u8(0);
 
@@ -28,7 +28,7 @@ export class BtfBuilder {
 
   /** Id of the type that is added next. */
   get nextId(): number {
-    return this.#count + 1;
+    return this.#types.length + 1;
   }
 
   /** Offset of a text among the strings; equal texts have one place. */
@@ -141,9 +141,15 @@ export class BtfBuilder {
     ]);
   }
 
+  /** The type added last takes the place of the type `id`, which is gone. */
+  replaceByLast(id: number): void {
+    const last = this.#types.pop();
+    if (last !== undefined && id <= this.#types.length) this.#types[id - 1] = last;
+  }
+
   /** The blob, little-endian. */
   encode(): Uint8Array<ArrayBuffer> {
-    const words = this.#words;
+    const words = this.#types.flat();
     const strings = this.#text.finish();
     const out = new ByteWriter(24 + words.length * 4 + strings.length);
     out.u16(0xeb9f).u8(1).u8(0).u32(24);
@@ -178,8 +184,7 @@ export class BtfBuilder {
   }
 
   #push(words: readonly number[]): number {
-    for (const word of words) this.#words.push(word >>> 0);
-    return ++this.#count;
+    return this.#types.push(words);
   }
 }
 

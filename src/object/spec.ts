@@ -11,6 +11,20 @@ export interface ObjectSpec {
   readonly programs: readonly ProgramSpec[];
   /** Raw BTF blob (header, types, strings) that program and map type ids refer to. */
   readonly btf?: Uint8Array;
+  /** Kernel build options that the loader writes into the only value of map `.kconfig`. */
+  readonly kconfig?: readonly KconfigVariable[];
+}
+
+export interface KconfigVariable {
+  /** `CONFIG_HZ`, or `LINUX_KERNEL_VERSION` and the like, which are no options but facts about the kernel. */
+  readonly name: string;
+  /** Bytes. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly type: "bool" | "tristate" | "char" | "signed" | "unsigned" | "string";
+  /** 0 where the kernel does not say; otherwise not knowing is an error. */
+  readonly weak?: boolean;
 }
 
 export interface MapSpec {

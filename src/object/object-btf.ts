@@ -1,0 +1,82 @@
+import { type Btf, BtfBuilder, BtfIntEncoding, BtfKind, BtfLinkage } from "../btf/index.ts";
+import { type ElfFile, type ElfSymbol, SymbolBinding, SymbolVisibility } from "../elf/index.ts";
+
+/** Section names under which BTF lists symbols that the kernel provides. */
+export const KSYMS = ".ksyms";
+export const KCONFIG = ".kconfig";
+
+/**
+ * An object's types as the kernel takes them. Compilers leave sizes and offsets of data sections to the
+ * reader, and list symbols of the kernel in sections that the kernel's checker would refuse as they are.
+ */
+export function loadableBtf(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol[]): Uint8Array<ArrayBuffer> {
+  const builder = new BtfBuilder();
+  const hidden = new Set(
+    symbols
+      .filter(
+        ({ visibility, binding }) =>
+          binding !== SymbolBinding.Local &&
+          (visibility === SymbolVisibility.Hidden || visibility === SymbolVisibility.Internal),
+      )
+      .map(({ name }) => name),
+  );
+  const provided = providedSymbols(btf);
+  // Both are appended where there are symbols of the kernel; their ids are known now.
+  const dummyInt = btf.typeCount;
+  const dummyVariable = btf.typeCount + 1;
+  for (let id = 1; id < btf.typeCount; id++) {
+    const kind = btf.kind(id);
+    const name = btf.name(id);
+    if (kind === BtfKind.Datasec && name === KSYMS) {
+      const variables = btf.sectionVariables(id).map(({ type }, index) => ({
+        type: btf.kind(type) === BtfKind.Func ? dummyVariable : type,
+        offset: index * 4,
+        size: 4,
+      }));
+      builder.dataSection(name, variables.length * 4, variables);
+    } else if (kind === BtfKind.Datasec && name !== KCONFIG) {
+      fillSection(btf, id, elf, symbols, builder);
+    } else if (kind === BtfKind.Var && provided.has(id)) {
+      builder.variable(name, dummyInt, BtfLinkage.Global);
+    } else if (kind === BtfKind.Func && provided.has(id)) {
+      builder.func(name, btf.target(id), BtfLinkage.Global);
+    } else if (kind === BtfKind.Func && hidden.has(name) && btf.linkage(id) === BtfLinkage.Global) {
+      builder.func(name, btf.target(id), BtfLinkage.Static);
+    } else {
+      builder.copy(btf, id);
+    }
+  }
+  if (provided.size > 0) {
+    builder.int("int", 4, BtfIntEncoding.Signed);
+    builder.variable("dummy_ksym", dummyInt, BtfLinkage.Global);
+  }
+  return builder.encode();
+}
+
+/** Variables and functions of the section of kernel symbols. */
+export function providedSymbols(btf: Btf): Set<number> {
+  const sections = btf.findAllByName(KSYMS, BtfKind.Datasec);
+  return new Set(sections.flatMap((section) => btf.sectionVariables(section).map(({ type }) => type)));
+}
+
+function fillSection(
+  btf: Btf,
+  id: number,
+  elf: ElfFile,
+  symbols: readonly ElfSymbol[],
+  builder: BtfBuilder,
+): void {
+  const section = elf.section(btf.name(id));
+  if (!section || btf.size(id) !== 0) {
+    builder.copy(btf, id);
+    return;
+  }
+  const places = new Map(
+    symbols.filter((symbol) => symbol.section === section.index).map(({ name, value }) => [name, value]),
+  );
+  const variables = btf
+    .sectionVariables(id)
+    .map(({ type, offset, size }) => ({ type, offset: places.get(btf.name(type)) ?? offset, size }))
+    .sort((a, b) => a.offset - b.offset);
+  builder.dataSection(btf.name(id), section.size, variables);
+}

@@ -103,6 +103,18 @@ export function currentTask(body: Body): Value {
   return task;
 }
 
+/** Address of the traced function, or one inside of it. */
+function currentFunction(body: Body): Value {
+  const { probe, target, unit, b, code, context } = body;
+  const { attach } = target;
+  const atEntry = probe.kind === "kprobe" || probe.kind === "uprobe" || probe.kind === "usdt";
+  if (atEntry) return register(body, registers(body).instructionPointer);
+  // bpf_get_func_ip: for all these programs since 5.17.
+  if (unit.target.features.lookupPercpuElem) return code.helper("get_func_ip", context);
+  if (attach.kind === "fentry") return b.ksym(attach.function);
+  return register(body, registers(body).instructionPointer);
+}
+
 /** x86: the lowest bits of cs are the privilege level. */
 function isUserMode(body: Body): Value {
   const { b } = body;
@@ -128,10 +140,7 @@ const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   argN: (body, { index }) => argument(body, index ?? 0),
   retval: returned,
   ctx: (body) => asNumber(body, body.context),
-  func: (body) =>
-    isSlotted(body)
-      ? body.code.helper("get_func_ip", body.context)
-      : register(body, registers(body).instructionPointer),
+  func: currentFunction,
   rand: (body) => low(body, body.code.helper("get_prandom_u32")),
   jiffies: (body) => body.code.helper("jiffies64"),
   usermode: isUserMode,

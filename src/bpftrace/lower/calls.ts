@@ -184,6 +184,10 @@ const EMITTERS: Partial<Record<Call["name"], Emit>> = {
     const time = argument(call, 1);
     return extend(body, body.scalar(time), time.type);
   },
+  kaddr: (body, call) => {
+    const name = argument(call, 0);
+    return body.b.ksym(name.kind === "string" ? name.value : "");
+  },
   kptr: same,
   uptr: same,
   signal: send("send_signal"),

@@ -38,6 +38,8 @@ class Layout {
 
   argument(expression: TypedExpression): PlanArgument {
     const { body } = this;
+    const name = functionName(body, expression);
+    if (name !== undefined) return { constant: name, type: { kind: "string", size: name.length + 1 } };
     const type = body.unit.planType(expression.type);
     const constant = constantOf(body, expression);
     if (constant !== undefined) return { constant, type };
@@ -76,6 +78,14 @@ function constantOf(body: Body, expression: TypedExpression): string | undefined
     default:
       return undefined;
   }
+}
+
+/** `func` where the program belongs to one function, whose name needs no symbol table. */
+function functionName({ probe, target }: Body, expression: TypedExpression): string | undefined {
+  if (expression.kind !== "builtin" || expression.name !== "func") return undefined;
+  const { attach } = target;
+  if (attach.kind === "fentry") return attach.function;
+  return attach.kind === "kprobe" && probe.targets.length === 1 ? attach.function : undefined;
 }
 
 function evaluate(body: Body, expression: TypedExpression): NonNullable<Field["early"]> {

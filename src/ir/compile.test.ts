@@ -190,6 +190,26 @@ describe("the frame", () => {
   });
 });
 
+describe("frames of callers and callees", () => {
+  it("must fit the stack together", () => {
+    const module = createModule();
+    for (const [name, size] of [
+      ["main", 300],
+      ["callee", 260],
+    ] as const) {
+      const b = new FunctionBuilder(addFunction(module, { name, params: [], result: "i64" }));
+      const slot = b.alloca(size, 8);
+      b.fill(slot, size, 8);
+      update(b, "m", slot, slot);
+      if (name === "main") consume(b, b.functionRef("callee"));
+      b.ret(b.i64(0));
+    }
+    expect(() => compileModule(module, { cpu: "v3" })).toThrow(
+      /calls from main needs 608 bytes.*main \(320 bytes\), callee \(288 bytes\)/,
+    );
+  });
+});
+
 function large(): IrModule {
   return moduleOf(
     (b) => {

@@ -1,11 +1,12 @@
 import { allocateRegisters } from "./machine/allocate.ts";
+import { checkCallStacks } from "./machine/call-stack.ts";
+import type { GeneratedFunction } from "./machine/call-stack.ts";
 import { emitFunctions } from "./machine/emit.ts";
 import { estimateFrequencies } from "./machine/frequency.ts";
 import { hoistMoves } from "./machine/hoisting.ts";
 import { layOutFrame } from "./machine/frame.ts";
 import { mergeBlocks, moveColdBlocks, reversePostorder, threadJumps } from "./machine/layout.ts";
 import { legalize } from "./machine/legalize.ts";
-import type { MachineFunction } from "./machine/machine.ts";
 import { selectInstructions } from "./machine/select.ts";
 import type { IrFunction, IrModule } from "./node.ts";
 import { optimizeModule } from "./passes/index.ts";
@@ -30,17 +31,12 @@ export function compileModule(module: IrModule, options: CompileOptions): Progra
   if (options.optimize === false) for (const fn of module.functions) removeUnreachable(fn);
   else optimizeModule(module, options.afterPass);
   const generated = neededFunctions(module).map((fn) => generateCode(fn, options));
+  checkCallStacks(generated);
   const functions = generated.map(({ machine }) => machine);
   return emitFunctions(functions, { cpu: options.cpu, stackSize: generated[0]?.stackSize ?? 0 });
 }
 
-interface Generated {
-  readonly machine: MachineFunction;
-  /** Bytes. */
-  readonly stackSize: number;
-}
-
-function generateCode(fn: IrFunction, { cpu }: CompileOptions): Generated {
+function generateCode(fn: IrFunction, { cpu }: CompileOptions): GeneratedFunction {
   legalize(fn, cpu);
   const machine = selectInstructions(fn, cpu);
   machine.blocks = reversePostorder(machine);

@@ -6,27 +6,36 @@ import type { MachineBlock, MachineFunction, StackSlot } from "./machine.ts";
 /** MAX_BPF_STACK in include/linux/filter.h. */
 export const MAX_STACK = 512;
 
+export interface StackUser {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly position: SourcePosition | undefined;
+}
+
 /** A function needs more stack than a BPF program has. */
 export class StackOverflowError extends BpfkitError {
   override readonly name = "StackOverflowError";
   /** Bytes. */
   readonly size: number;
   /** The largest users that live at the same time, largest first. */
-  readonly users: readonly { name: string; size: number; position: SourcePosition | undefined }[];
+  readonly users: readonly StackUser[];
 
-  constructor(functionName: string, size: number, slots: readonly StackSlot[]) {
-    const users = [...slots]
-      .sort((left, right) => right.size - left.size)
-      .slice(0, 3)
-      .map((slot) => ({ name: slot.name ?? "temporary", size: slot.size, position: slot.position }));
-    const list = users.map((user) => `${user.name} (${user.size} bytes)`).join(", ");
-    super(
-      `${functionName} needs ${size} bytes of stack, but a BPF program has ${MAX_STACK}; the largest: ${list}`,
-      { code: "ir/stack-overflow", hints: ["Use smaller strings and buffers, or keep them in a map."] },
-    );
+  /** `who`: the function, or chain of functions. */
+  constructor(who: string, size: number, users: readonly StackUser[]) {
+    const largest = [...users].sort((left, right) => right.size - left.size).slice(0, 3);
+    const list = largest.map((user) => `${user.name} (${user.size} bytes)`).join(", ");
+    super(`${who} needs ${size} bytes of stack, but a BPF program has ${MAX_STACK}; the largest: ${list}`, {
+      code: "ir/stack-overflow",
+      hints: ["Use smaller strings and buffers, or keep them in a map."],
+    });
     this.size = size;
-    this.users = users;
+    this.users = largest;
   }
+}
+
+function userOf(slot: StackSlot): StackUser {
+  return { name: slot.name ?? "temporary", size: slot.size, position: slot.position };
 }
 
 interface Life {
@@ -43,7 +52,7 @@ interface Life {
 export function layOutFrame(fn: MachineFunction): number {
   const lives = slotLives(fn);
   const size = place(lives);
-  if (size > MAX_STACK) throw new StackOverflowError(fn.name, size, crowd(lives));
+  if (size > MAX_STACK) throw new StackOverflowError(fn.name, size, crowd(lives).map(userOf));
   for (const block of fn.blocks) {
     for (const insn of block.insns) {
       if (insn.slot === undefined) continue;

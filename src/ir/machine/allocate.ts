@@ -5,6 +5,8 @@ import { FIRST_VIRTUAL, isMove, readsDst, readsSrc, writesDst, writesSrc } from 
 import type { MachineFunction, Register } from "./machine.ts";
 import { spill } from "./spilling.ts";
 
+/** How much rather others are spilled than numbers whose bounds matter. */
+const BOUNDED = 16;
 /** Two or three are usual; more than this is a bug. */
 const MOST_ROUNDS = 40;
 
@@ -19,7 +21,10 @@ export function allocateRegisters(fn: MachineFunction): void {
     const graph = interferenceGraph(fn);
     const aliases = coalesce(graph);
     rename(fn, (register) => aliases.find(register));
-    const { colours, spilled } = colour(graph, aliases, temporaries);
+    fn.bounded = new Set([...fn.bounded].map((register) => aliases.find(register)));
+    const reluctance = (register: Register): number =>
+      temporaries.has(register) ? Infinity : fn.bounded.has(register) ? BOUNDED : 1;
+    const { colours, spilled } = colour(graph, aliases, reluctance);
     if (spilled.length === 0) {
       rename(fn, (register) => colours[register]!);
       return;

@@ -14,10 +14,10 @@ export interface Colouring {
 export function colour(
   graph: InterferenceGraph,
   aliases: Aliases,
-  temporaries: ReadonlySet<Register>,
+  reluctance: (register: Register) => number,
 ): Colouring {
   const { neighbours, forbidden } = graph;
-  const order = simplificationOrder(graph, temporaries);
+  const order = simplificationOrder(graph, reluctance);
   const partners = movePartners(graph, aliases);
   const fixedWishes = wishesFor(partners);
   const colours = new Int8Array(neighbours.length).fill(-1);
@@ -102,7 +102,10 @@ function movePartners(graph: InterferenceGraph, aliases: Aliases): (Partner[] | 
 }
 
 /** The reverse of the order in which nodes are coloured: those that always find a register first. */
-function simplificationOrder(graph: InterferenceGraph, temporaries: ReadonlySet<Register>): Register[] {
+function simplificationOrder(
+  graph: InterferenceGraph,
+  reluctance: (register: Register) => number,
+): Register[] {
   const { neighbours, forbidden, cost } = graph;
   const degrees = new Int32Array(neighbours.length);
   const available = new Int32Array(neighbours.length);
@@ -130,8 +133,7 @@ function simplificationOrder(graph: InterferenceGraph, temporaries: ReadonlySet<
     hard = hard.filter((node) => removed[node] === 0);
     if (hard.length === 0) return order;
     let cheapest = hard[0]!;
-    const price = (node: Register): number =>
-      temporaries.has(node) ? Infinity : cost[node]! / (degrees[node]! + 1);
+    const price = (node: Register): number => (reluctance(node) * cost[node]!) / (degrees[node]! + 1);
     for (const node of hard) if (price(node) < price(cheapest)) cheapest = node;
     remove(cheapest);
   }

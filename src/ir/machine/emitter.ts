@@ -17,6 +17,8 @@ export class Emitter {
   readonly #slotOf = new Map<Value, StackSlot>();
   /** Addresses in maps at hand since the last call: other places of the same map are reached from there. */
   readonly #mapValues = new Map<string, { readonly register: Register; readonly offset: number }>();
+  /** See {@link MachineFunction.bounded}. */
+  readonly bounded: Set<Register> = new Set();
   #next: Register = m.FIRST_VIRTUAL;
   #out: MachineInsn[] = [];
   #position: SourcePosition | undefined;
@@ -72,6 +74,11 @@ export class Emitter {
   push(code: number, fields: Partial<MachineInsn> = {}): void {
     const slots = fields.slots ?? (fields.slot ? [...this.#live, fields.slot] : this.#live);
     this.#out.push(m.machineInsn(code, { position: this.#position, ...fields, slots }));
+  }
+
+  /** The verifier must know the bounds of a value, unless it is an address itself. */
+  keepBounds(value: Value): void {
+    if (value.type !== "ptr" && !isFree(value)) this.bounded.add(this.register(value));
   }
 
   virtual(): Register {

@@ -62,6 +62,11 @@ export interface MachineFunction {
   readonly position: SourcePosition | undefined;
   blocks: MachineBlock[];
   nextRegister: Register;
+  /**
+   * Numbers that the verifier must know bounds of: distances in memory, sizes. Kernels before 5.11 forget
+   * them in a stack slot (mark_reg_unknown in check_stack_read), so others are spilled first.
+   */
+  bounded: Set<Register>;
 }
 
 // Instruction classes, sizes, modes and operations: include/uapi/linux/bpf.h and bpf_common.h.

@@ -48,7 +48,8 @@ class Selector {
       this.#terminator(block.terminator!, machine, (target) => blocks.get(target)!);
     }
     const { name, typeId, position } = this.#fn;
-    return { name, typeId, position, blocks: [...blocks.values()], nextRegister: this.#emit.registerCount };
+    const { bounded, registerCount: nextRegister } = this.#emit;
+    return { name, typeId, position, blocks: [...blocks.values()], nextRegister, bounded };
   }
 
   #params(): void {
@@ -84,6 +85,7 @@ class Selector {
 
   #binary(value: Instruction, row: BinaryRow): void {
     let [left, right] = pair(value.args);
+    if (value.type === "ptr") value.args.forEach((argument) => this.#emit.keepBounds(argument));
     const dst = this.#emit.register(value);
     const wide = value.type !== "i32";
     if (
@@ -163,6 +165,7 @@ class Selector {
 
   #call(value: Instr<"call">): void {
     value.args.forEach((argument, index) => {
+      this.#emit.keepBounds(argument);
       this.#emit.into(argument, index + 1);
     });
     this.#emit.forgetAddresses();

@@ -87,7 +87,7 @@ class ObjectReader implements LinkContext {
       license: license ? decodeFixedString(this.#elf.data(license)) : "",
       maps: [...this.#definedMaps(), ...this.#dataMaps(), ...this.#kconfigMap()],
       programs: this.#programs(),
-      ...(this.#btf && { btf: loadableBtf(this.#btf, this.#elf, this.#symbols) }),
+      ...(this.#btf && { btf: loadableBtf(this.#btf, this.#elf, this.#symbols, this.#kconfig) }),
       ...(this.#kconfig.length > 0 && { kconfig: this.#kconfig }),
     };
     return { spec, ...(plan && { plan: decodePlan(this.#elf.data(plan)) }) };

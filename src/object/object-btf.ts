@@ -1,4 +1,5 @@
 import { type Btf, BtfBuilder, BtfIntEncoding, BtfKind, BtfLinkage } from "../btf/index.ts";
+import type { KconfigVariable } from "./spec.ts";
 import { type ElfFile, type ElfSymbol, SymbolBinding, SymbolVisibility } from "../elf/index.ts";
 
 /** Section names under which BTF lists symbols that the kernel provides. */
@@ -9,7 +10,12 @@ export const KCONFIG = ".kconfig";
  * An object's types as the kernel takes them. Compilers leave sizes and offsets of data sections to the
  * reader, and list symbols of the kernel in sections that the kernel's checker would refuse as they are.
  */
-export function loadableBtf(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol[]): Uint8Array<ArrayBuffer> {
+export function loadableBtf(
+  btf: Btf,
+  elf: ElfFile,
+  symbols: readonly ElfSymbol[],
+  kconfig: readonly KconfigVariable[],
+): Uint8Array<ArrayBuffer> {
   const builder = new BtfBuilder();
   const hidden = new Set(
     symbols
@@ -34,8 +40,12 @@ export function loadableBtf(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol[
         size: 4,
       }));
       builder.dataSection(name, variables.length * 4, variables);
-    } else if (kind === BtfKind.Datasec && name !== KCONFIG) {
+    } else if (kind === BtfKind.Datasec && name === KCONFIG) {
+      fillKconfig(btf, id, kconfig, builder);
+    } else if (kind === BtfKind.Datasec) {
       fillSection(btf, id, elf, symbols, builder);
+    } else if (kind === BtfKind.Var && btf.linkage(id) === BtfLinkage.Extern && !provided.has(id)) {
+      builder.variable(name, btf.target(id), BtfLinkage.Global);
     } else if (kind === BtfKind.Var && provided.has(id)) {
       builder.variable(name, dummyInt, BtfLinkage.Global);
     } else if (kind === BtfKind.Func && provided.has(id)) {
@@ -57,6 +67,15 @@ export function loadableBtf(btf: Btf, elf: ElfFile, symbols: readonly ElfSymbol[
 export function providedSymbols(btf: Btf): Set<number> {
   const sections = btf.findAllByName(KSYMS, BtfKind.Datasec);
   return new Set(sections.flatMap((section) => btf.sectionVariables(section).map(({ type }) => type)));
+}
+
+function fillKconfig(btf: Btf, id: number, kconfig: readonly KconfigVariable[], builder: BtfBuilder): void {
+  const variables = btf.sectionVariables(id).map(({ type }, index) => {
+    const { offset, size } = kconfig[index]!;
+    return { type, offset, size };
+  });
+  const last = variables.at(-1);
+  builder.dataSection(KCONFIG, last ? last.offset + last.size : 0, variables);
 }
 
 function fillSection(

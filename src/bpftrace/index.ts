@@ -15,6 +15,8 @@ export {
   probeRows,
   softwareEvents,
 } from "./probes.ts";
+export { parse } from "./parse.ts";
+export type { ParseOptions, ParseResult } from "./parse.ts";
 export { fieldOf, fieldsOf } from "./records.ts";
 export type * from "./ast.ts";
 export type * from "./typed.ts";

@@ -25,13 +25,10 @@ export interface Token {
 }
 
 /** Longest first: the first that fits is the token. */
-const punctuation: readonly string[] = [
-  ...["<<=", ">>="],
-  ...["||", "&&", "==", "!=", "<=", ">=", "<<", ">>", "->", "++", "--", ".."],
-  ...["+=", "-=", "*=", "/=", "%=", "&=", "|=", "^="],
-  ...["+", "-", "*", "/", "%", "&", "|", "^", "~", "!", "<", ">", "=", "?", ":"],
-  ...["(", ")", "{", "}", "[", "]", ",", ";", ".", "#"],
-];
+const punctuation: readonly string[] = (
+  "<<= >>= || && == != <= >= << >> -> ++ -- .. += -= *= /= %= &= |= ^= " +
+  "+ - * / % & | ^ ~ ! < > = ? : ( ) { } [ ] , ; . #"
+).split(" ");
 const byFirstCharacter = new Map<string, string[]>();
 for (const text of punctuation) {
   const list = byFirstCharacter.get(text[0]!);

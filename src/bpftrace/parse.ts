@@ -155,7 +155,7 @@ class ProgramParser {
     const entry = { key: key.text, keySpan, span };
     if (token.kind === "integer") {
       const read = readInteger(token.text);
-      if (typeof read === "string") cursor.fail(read, cursor.tokenSpan(token));
+      if (typeof read === "string") return cursor.fail(read, cursor.tokenSpan(token));
       return { ...entry, value: negative ? -read.value : read.value };
     }
     if (token.kind === "string") return { ...entry, value: readString(token.text).value };

@@ -53,8 +53,9 @@ export class Prelude {
     const { start } = cursor.token;
     let depth = 0;
     let braced = false;
-    while (cursor.token.kind !== "end") {
+    for (;;) {
       const token = cursor.advance();
+      if (token.kind === "end") break;
       if (token.text === "{") {
         depth++;
         braced = true;

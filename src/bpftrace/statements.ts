@@ -134,7 +134,7 @@ export class StatementParser implements BlockGrammar {
       cursor.fail(`Expected a path in quotes, found ${describe(cursor.token)}`);
     const path = readString(cursor.advance().text).value;
     const span = cursor.span(start);
-    cursor.expect(";", "after an import");
+    cursor.expect(";", "after an imported path");
     return { kind: "importStatement", path, span };
   }
 

@@ -15,6 +15,7 @@ export {
   probeRows,
   softwareEvents,
 } from "./probes.ts";
+export { check } from "./check/check.ts";
 export { parse } from "./parse.ts";
 export type { ParseOptions, ParseResult } from "./parse.ts";
 export { fieldOf, fieldsOf } from "./records.ts";

@@ -25,7 +25,7 @@ export interface Declared {
 export class TypeResolver {
   readonly #btfs: readonly BtfView[];
   readonly #declared: Declared;
-  readonly #findings: Findings;
+  #findings: Findings;
 
   constructor(btfs: readonly BtfView[], declared: Declared, findings: Findings) {
     this.#btfs = btfs;
@@ -50,26 +50,21 @@ export class TypeResolver {
     return type;
   }
 
+  /** Where findings go from now on. */
+  report(findings: Findings): void {
+    this.#findings = findings;
+  }
+
+  /** A type by its bare name; nothing is said when there is none. */
+  known(name: string, space: AddressSpace): Type | undefined {
+    return this.#word(undefined, name, space);
+  }
+
   record(name: string, space: AddressSpace, union = false): RecordType | undefined {
     const own = this.#declared.records.get(name);
     if (own) return { kind: "record", name, union: own.union, size: own.size, origin: own, space };
     const found = this.#find(union ? "union" : "struct", name, space);
     return found?.kind === "record" ? found : undefined;
-  }
-
-  /** The type that a C declaration (as in tracepoint formats) names. */
-  declaration(text: string, space: AddressSpace): Type | undefined {
-    const words = text.replaceAll(/\b(?:const|volatile|restrict|__user|__rcu|__percpu)\b/g, " ");
-    const stars = [...words].filter((character) => character === "*").length;
-    const match = /^\s*(?:(struct|union|enum)\s+)?([\w\s]+?)\s*\**[\s*]*$/.exec(words);
-    const pointed = text.includes("__user") ? "user" : space;
-    let type: Type | undefined = match
-      ? this.#word(match[1], match[2]!.replaceAll(/\s+/g, " "), pointed)
-      : undefined;
-    if (!type && stars === 0) return undefined;
-    type ??= { kind: "void" };
-    for (let index = 0; index < stars; index++) type = { kind: "pointer", target: type, space: pointed };
-    return type;
   }
 
   enumerator(name: string): { readonly value: bigint; readonly type: EnumType } | undefined {

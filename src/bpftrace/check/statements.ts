@@ -1,0 +1,512 @@
+import type { Span } from "../../diagnostic.ts";
+import type { Block, Expression, Statement } from "../ast.ts";
+import { findMapFunction } from "../map-functions.ts";
+import { typeName } from "../type-relations.ts";
+import type { LocalVariable, TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
+import { type AggregateType, int64, isAggregate, type TupleType, type Type, uint64 } from "../types.ts";
+import { condition, convert, isLiteral, number, value } from "./convert.ts";
+import { type Elaborator, fail, isBroken, type MapLoop } from "./elaborator.ts";
+import { mapKey, mapNamed, mapReference } from "./names.ts";
+import { combine, constantTruth } from "./operators.ts";
+import { grow, type MapSlots } from "./shared.ts";
+import { declareVariable } from "./variables.ts";
+import { isCastable } from "../type-relations.ts";
+
+type Of<K extends Statement["kind"]> = Extract<Statement, { kind: K }>;
+
+export function statements(on: Elaborator, list: readonly Statement[]): TypedStatement[] {
+  return list.flatMap((one) => statement(on, one));
+}
+
+export function statement(on: Elaborator, one: Statement): readonly TypedStatement[] {
+  switch (one.kind) {
+    case "expression":
+      return effect(on, one.expression);
+    case "assign":
+      return assign(on, one);
+    case "let":
+      return declaration(on, one);
+    case "discard":
+      return effect(on, one.value, false);
+    case "if":
+      return choice(on, one);
+    case "unroll":
+      return unroll(on, one);
+    case "while": {
+      const test = condition(on, on.expression(one.condition));
+      const body = loopBody(on, one.body);
+      return isBroken(test) ? [] : [{ kind: "while", condition: test, body, span: one.span }];
+    }
+    case "for":
+      return loop(on, one);
+    case "break":
+    case "continue":
+      if (on.loopDepth > 0) return [{ kind: one.kind, span: one.span }];
+      fail(on, "misplaced-jump", `'${one.kind}' is only allowed inside a loop`, one.span);
+      return [];
+    case "return":
+      return [...(one.value ? effect(on, one.value, false) : []), { kind: "return", span: one.span }];
+    case "importStatement":
+      fail(on, "not-yet", "Imports are not supported yet", one.span);
+      return [];
+    case "block":
+      return [on.block(one)];
+  }
+}
+
+/** An expression for what it does. */
+export function effect(on: Elaborator, expression: Expression, warn = true): readonly TypedStatement[] {
+  const { span } = expression;
+  if (expression.kind === "ternary" && expression.then) {
+    const { condition: test, then, otherwise } = expression;
+    const wrap = (only: Expression): Block => ({
+      kind: "block",
+      statements: [{ kind: "expression", expression: only, span: only.span }],
+      span: only.span,
+    });
+    return choice(on, { kind: "if", condition: test, then: wrap(then), otherwise: wrap(otherwise), span });
+  }
+  if (expression.kind === "ifExpression") return choice(on, { ...expression, kind: "if" });
+  if (expression.kind === "block") return [on.block(expression)];
+  if (
+    expression.kind === "call" &&
+    findMapFunction(expression.name) &&
+    !on.shared.macros.has(expression.name)
+  ) {
+    fail(
+      on,
+      "misplaced-map-function",
+      `${expression.name}() must be assigned to a map`,
+      span,
+      `For instance: @ = ${expression.name}(...);`,
+    );
+    return [];
+  }
+  const checked = on.expression(expression);
+  if (isBroken(checked)) return [];
+  if (checked.kind === "blockValue" && checked.type.kind === "none") return [checked.block];
+  if (warn && isUseless(expression))
+    on.findings.warning("unused-value", "The value is not used", span, "Write _ = ...; if that is meant.");
+  const discarded = checked.kind === "call" ? { ...checked, discarded: true } : checked;
+  return [{ kind: "expression", expression: discarded, span }];
+}
+
+function isUseless(expression: Expression): boolean {
+  switch (expression.kind) {
+    case "integer":
+    case "string":
+    case "boolean":
+    case "variable":
+    case "map":
+    case "binary":
+    case "field":
+    case "index":
+    case "cast":
+      return true;
+    case "call":
+      return expression.name === "has_key";
+    default:
+      return false;
+  }
+}
+
+function assign(
+  on: Elaborator,
+  { target, operator, value: written, span }: Of<"assign">,
+): readonly TypedStatement[] {
+  if (target.kind === "map") return assignMap(on, target, operator, written, span);
+  if (target.kind !== "variable") return [];
+  const right = on.expression(written);
+  if (!operator) return assignVariable(on, target, right, span);
+  const left = on.expression(target);
+  return assignVariable(on, target, combine(on, operator, left, right, span), span);
+}
+
+function assignVariable(
+  on: Elaborator,
+  target: Extract<Expression, { kind: "variable" }>,
+  written: TypedExpression,
+  span: Span,
+  fresh = false,
+): readonly TypedStatement[] {
+  const right = value(written);
+  if (isBroken(right)) {
+    // Later uses need the name.
+    declareVariable(on, target, () => true, fresh);
+    return [];
+  }
+  if (right.type.kind === "none" || isAggregate(right.type)) {
+    fail(
+      on,
+      "type-mismatch",
+      `A value of type ${typeName(right.type)} cannot be kept in a variable`,
+      right.span,
+    );
+    return [];
+  }
+  const local = declareVariable(on, target, learner(on, right), fresh);
+  if (!local) {
+    const known = on.scope.find(target.name)?.slot.type;
+    if (known)
+      fail(
+        on,
+        "type-mismatch",
+        `'${target.name}' is ${typeName(known)}: a value of type ${typeName(right.type)} cannot be assigned to it`,
+        span,
+      );
+    return [];
+  }
+  return [{ kind: "assignVariable", variable: local, value: convert(right, local.type), span }];
+}
+
+/** What an assignment tells a slot. */
+function learner(on: Elaborator, right: TypedExpression): (slot: Parameters<typeof grow>[1]) => boolean {
+  return (slot) =>
+    grow(on.round, slot, (known) =>
+      isLiteral(right) ? known.addLiteral(right.value) : known.add(right.type),
+    );
+}
+
+function declaration(
+  on: Elaborator,
+  { variable, type, value: written, span }: Of<"let">,
+): readonly TypedStatement[] {
+  if (on.scope.find(variable.name)) {
+    fail(
+      on,
+      "redeclared-variable",
+      `'${variable.name}' is declared already, in this block or one around it`,
+      variable.span,
+    );
+    return [];
+  }
+  const right = written && on.expression(written);
+  const declared = type && on.type(type);
+  if (type && !declared) return [];
+  if (declared) {
+    const local = declareVariable(
+      on,
+      variable,
+      (slot) => grow(on.round, slot, (known) => (known.fix(declared), true)),
+      true,
+    );
+    if (!local) return [];
+    if (!right) return [{ kind: "declare", variable: local, span }];
+    return assignVariable(on, variable, right, span);
+  }
+  if (right) return assignVariable(on, variable, right, span, true);
+  const local = declareVariable(on, variable, () => true, true);
+  return local && local.type.kind !== "none" ? [{ kind: "declare", variable: local, span }] : [];
+}
+
+function assignMap(
+  on: Elaborator,
+  target: Extract<Expression, { kind: "map" }>,
+  operator: Of<"assign">["operator"],
+  written: Expression,
+  span: Span,
+): readonly TypedStatement[] {
+  const slots = mapNamed(on, target);
+  const key = target.key && on.expression(target.key);
+  const row =
+    written.kind === "call" && !on.shared.macros.has(written.name)
+      ? findMapFunction(written.name)
+      : undefined;
+  if (!slots) {
+    if (!row) on.expression(written);
+    return [];
+  }
+  slots.assigned = true;
+  const converted = mapKey(on, slots, key, target.span);
+  if (written.kind === "call" && row) {
+    if (operator) fail(on, "misplaced-map-function", `${row.name}() takes a plain '='`, span);
+    else return aggregate(on, slots, converted, written, span);
+    return [];
+  }
+  let right = value(on.expression(written));
+  if (operator) {
+    const type = slots.value.type ?? int64;
+    const left: TypedExpression =
+      converted === false
+        ? right
+        : {
+            kind: "map",
+            map: mapReference(on, slots),
+            type,
+            span: target.span,
+            ...(converted && { key: converted }),
+          };
+    right = combine(on, operator, value(left), right, span);
+  }
+  if (isBroken(right) || converted === false) return [];
+  if (right.type.kind === "none" || right.type.kind === "void") {
+    fail(on, "type-mismatch", "There is no value to keep in a map", right.span);
+    return [];
+  }
+  if (!learner(on, right)(slots.value) || isAggregate(slots.value.type ?? right.type)) {
+    const known = slots.value.type;
+    fail(
+      on,
+      "type-mismatch",
+      `'${slots.name}' holds ${known ? typeName(known) : "something else"}: a value of type ${typeName(right.type)} cannot be assigned to it`,
+      span,
+    );
+    return [];
+  }
+  const map = mapReference(on, slots);
+  return [
+    {
+      kind: "assignMap",
+      map,
+      value: convert(right, slots.value.type ?? right.type),
+      span,
+      ...(converted && { key: converted }),
+    },
+  ];
+}
+
+/** `@m[k] = count()`, `sum(n)`, ... */
+function aggregate(
+  on: Elaborator,
+  slots: MapSlots,
+  key: TypedExpression | undefined | false,
+  call: Extract<Expression, { kind: "call" }>,
+  span: Span,
+): readonly TypedStatement[] {
+  const row = findMapFunction(call.name)!;
+  const [least, most] = row.arity;
+  if (call.arguments.length < least || call.arguments.length > most) {
+    const range = least === most ? `${least}` : `${least} to ${most}`;
+    fail(
+      on,
+      "argument-count",
+      `${row.name}() takes ${range} arguments, given are ${call.arguments.length}`,
+      call.span,
+    );
+    return [];
+  }
+  if (row.status === "later") {
+    fail(on, "not-yet", `${row.name}() is not supported yet`, call.span);
+    return [];
+  }
+  const operand = call.arguments[0] && number(on, on.expression(call.arguments[0]), `${row.name}()`);
+  const signed = operand?.type.kind === "int" && operand.type.signed;
+  const type = aggregateType(on, call, signed);
+  if (!type || (operand && isBroken(operand))) return [];
+  if (!grow(on.round, slots.value, (slot) => slot.add(type))) {
+    fail(
+      on,
+      "type-mismatch",
+      `'${slots.name}' holds ${typeName(slots.value.type!)}: it cannot take ${row.name}() as well`,
+      span,
+    );
+    return [];
+  }
+  const held = slots.value.type;
+  if (key === false || !held || !isAggregate(held)) return [];
+  const wide = operand && convert(operand, signed ? int64 : uint64);
+  return [
+    {
+      kind: "aggregate",
+      map: mapReference(on, slots),
+      aggregate: held,
+      span,
+      ...(key && { key }),
+      ...(wide && { operand: wide }),
+    },
+  ];
+}
+
+function aggregateType(
+  on: Elaborator,
+  call: Extract<Expression, { kind: "call" }>,
+  signed: boolean,
+): AggregateType | undefined {
+  const row = findMapFunction(call.name)!;
+  const constants = call.arguments.slice(1).map((argument) => {
+    const checked = on.expression(argument);
+    if (checked.kind === "integer" && !isBroken(checked)) return Number(checked.value);
+    if (!isBroken(checked))
+      fail(on, "not-literal", `${row.name}() needs a constant number here`, argument.span);
+    return undefined;
+  });
+  if (constants.includes(undefined)) return undefined;
+  switch (row.name) {
+    case "count":
+    case "sum":
+    case "min":
+    case "max":
+    case "avg":
+    case "stats":
+      return { kind: row.name, signed: row.name === "count" ? true : signed };
+    case "hist": {
+      const bits = constants[0] ?? 0;
+      if (bits >= 0 && bits <= 5) return { kind: "hist", bits };
+      fail(
+        on,
+        "bad-histogram",
+        "hist() takes 0 to 5 bits of buckets a power of two",
+        call.arguments[1]!.span,
+      );
+      return undefined;
+    }
+    case "lhist":
+      return linearHistogram(on, call, constants);
+    case "tseries":
+      return undefined;
+  }
+}
+
+function linearHistogram(
+  on: Elaborator,
+  call: Extract<Expression, { kind: "call" }>,
+  constants: readonly (number | undefined)[],
+): AggregateType | undefined {
+  const [min = 0, max = 0, step = 0] = constants;
+  const problem =
+    step <= 0
+      ? "a step above 0"
+      : min < 0
+        ? "a least value of 0 or more"
+        : max <= min
+          ? "a most value above the least one"
+          : (max - min) / step > 1000
+            ? "at most 1000 buckets"
+            : undefined;
+  if (problem === undefined) return { kind: "lhist", min, max, step };
+  fail(on, "bad-histogram", `lhist() needs ${problem}`, call.span);
+  return undefined;
+}
+
+function choice(
+  on: Elaborator,
+  { condition: test, then, otherwise, span }: Of<"if">,
+): readonly TypedStatement[] {
+  const checked = condition(on, on.expression(test));
+  const known = isBroken(checked) ? undefined : constantTruth(checked);
+  // What is never reached may be of types that do not fit here: macros rely on that.
+  if (known === true) return [on.block(then)];
+  if (known === false) return otherwise ? [on.block(otherwise)] : [];
+  const first = on.block(then);
+  const second = otherwise && on.block(otherwise);
+  return isBroken(checked)
+    ? []
+    : [{ kind: "if", condition: checked, then: first, span, ...(second && { otherwise: second }) }];
+}
+
+const maxUnroll = 100n;
+
+function unroll(on: Elaborator, { count, body, span }: Of<"unroll">): readonly TypedStatement[] {
+  const checked = on.expression(count);
+  const block = loopBody(on, body);
+  if (isBroken(checked)) return [];
+  if (checked.kind !== "integer" || checked.value < 1n || checked.value > maxUnroll) {
+    fail(on, "bad-unroll", `unroll() needs a constant from 1 to ${maxUnroll}`, count.span);
+    return [];
+  }
+  return [{ kind: "unroll", count: Number(checked.value), body: block, span }];
+}
+
+function loopBody(on: Elaborator, body: Block): TypedBlock {
+  on.loopDepth++;
+  const block = on.block(body);
+  on.loopDepth--;
+  return block;
+}
+
+function loop(on: Elaborator, one: Of<"for">): readonly TypedStatement[] {
+  const { over } = one;
+  if (over.kind === "range") return rangeLoop(on, one, over);
+  if (over.kind !== "map" || over.key) {
+    fail(on, "bad-loop", "'for' runs over a whole map or over a range: for ($i : 0..10)", over.span);
+    return [];
+  }
+  return mapLoop(on, one, over);
+}
+
+function rangeLoop(
+  on: Elaborator,
+  { variable, body, span }: Of<"for">,
+  { start, end }: Extract<Of<"for">["over"], { kind: "range" }>,
+): readonly TypedStatement[] {
+  const first = convert(number(on, on.expression(start), "A range"), int64);
+  const last = convert(number(on, on.expression(end), "A range"), int64);
+  const inner = on.scope.inner();
+  return on.within(inner, () => {
+    const local = loopVariable(on, variable, int64);
+    const block = loopBody(on, body);
+    if (!local || isBroken(first) || isBroken(last)) return [];
+    return [{ kind: "forRange", variable: local, start: first, end: last, body: block, span }];
+  });
+}
+
+function loopVariable(
+  on: Elaborator,
+  variable: Of<"for">["variable"],
+  type: Type,
+): LocalVariable | undefined {
+  if (on.scope.find(variable.name)) {
+    fail(
+      on,
+      "redeclared-variable",
+      `'${variable.name}' is declared already, outside the loop`,
+      variable.span,
+    );
+    return undefined;
+  }
+  return declareVariable(
+    on,
+    variable,
+    (slot) => grow(on.round, slot, (known) => (known.fix(type), true)),
+    true,
+  );
+}
+
+function mapLoop(
+  on: Elaborator,
+  { variable, body, span }: Of<"for">,
+  over: Extract<Expression, { kind: "map" }>,
+): readonly TypedStatement[] {
+  const slots = mapNamed(on, over);
+  if (!slots) return [];
+  if (slots.keyed === false) {
+    fail(on, "bad-loop", `'${slots.name}' has no keys to run over`, over.span);
+    return [];
+  }
+  const key = slots.key.type;
+  const held = slots.value.type;
+  if (!key || !held) {
+    if (!slots.assigned)
+      fail(on, "undefined-map", `Undefined map '${slots.name}': nothing is ever assigned to it`, over.span);
+    return [];
+  }
+  const entry = isCastable(held) && "signed" in held ? (held.signed ? int64 : uint64) : held;
+  if (isAggregate(entry)) {
+    fail(
+      on,
+      "bad-loop",
+      `The values of '${slots.name}' (${typeName(held)}) cannot be read in a loop`,
+      over.span,
+    );
+    return [];
+  }
+  const pair: TupleType = { kind: "tuple", fields: [{ type: key }, { type: entry }] };
+  const frame: MapLoop = { captured: new Set() };
+  return on.within(on.scope.inner(), () => {
+    on.mapLoops.push(frame);
+    const local = loopVariable(on, variable, pair);
+    const block = loopBody(on, body);
+    on.mapLoops.pop();
+    if (!local) return [];
+    return [
+      {
+        kind: "forMap",
+        variable: local,
+        map: mapReference(on, slots),
+        captured: [...frame.captured],
+        body: block,
+        span,
+      },
+    ];
+  });
+}

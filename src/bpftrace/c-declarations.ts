@@ -324,7 +324,7 @@ class DeclarationReader {
       this.#expect("]");
     }
     let type = element;
-    for (const length of lengths.reverse()) {
+    for (const length of lengths.toReversed()) {
       const isChar = type.kind === "int" && type.size === 1 && type.signed && length > 0;
       type = isChar
         ? { kind: "string", size: length }

@@ -21,7 +21,7 @@ import { comments } from "./lexer.ts";
 import { readInteger, readString } from "./literals.ts";
 import { Prelude } from "./prelude.ts";
 import { findProbe, probeRows } from "./probes.ts";
-import { StatementParser } from "./statements.ts";
+import { importWord, StatementParser } from "./statements.ts";
 
 export interface ParseOptions {
   /** Names that `#ifdef` finds defined. */
@@ -114,7 +114,8 @@ class ProgramParser {
     }
     const next = cursor.peek();
     if (token.text === "config" && next.text === "=") this.#readConfig();
-    else if (token.text === "import" && next.kind === "string") this.#imports.push(this.#statements.import());
+    else if (token.text === importWord && next.kind === "string")
+      this.#imports.push(this.#statements.import());
     else if (token.text === "macro" && next.kind === "identifier") this.#items.push(this.#macro());
     else if (token.text === "fn" && next.kind === "identifier") this.#items.push(this.#function());
     else if (token.text === "let") this.#items.push(this.#mapDeclaration());

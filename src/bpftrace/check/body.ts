@@ -87,7 +87,7 @@ export class BodyElaborator implements Elaborator {
     const { span } = block;
     return this.within(this.scope.inner(), () => {
       const list = statements(this, block.statements);
-      const last = block.value && this.lastValue(block.value, list);
+      const last = block.value && this.#lastValue(block.value, list);
       if (last && isBroken(last)) return last;
       if (list.length === 0 && last) return last;
       const value = last ?? integer(0n, none, span);
@@ -102,7 +102,7 @@ export class BodyElaborator implements Elaborator {
   }
 
   /** A last expression that yields nothing (a call of printf) is one more statement. */
-  private lastValue(expression: Expression, list: TypedStatement[]): TypedExpression | undefined {
+  #lastValue(expression: Expression, list: TypedStatement[]): TypedExpression | undefined {
     const statement =
       expression.kind === "call" ||
       expression.kind === "block" ||
@@ -123,16 +123,16 @@ export class BodyElaborator implements Elaborator {
       if (!binding) return this.shared.types.resolve(name, space);
       const { expression, scope } = binding;
       const base = this.within(scope, () =>
-        expression.kind === "type" ? this.type(expression) : this.typeOf(expression),
+        expression.kind === "type" ? this.type(expression) : this.#typeOf(expression),
       );
       return base && this.shared.types.resolve(name, space, base);
     }
-    const base = typeOf.kind === "type" ? this.type(typeOf) : this.typeOf(typeOf);
+    const base = typeOf.kind === "type" ? this.type(typeOf) : this.#typeOf(typeOf);
     return base && this.shared.types.resolve(name, space, base);
   }
 
   /** The type of an expression that is not evaluated. */
-  private typeOf(expression: Expression): Type | undefined {
+  #typeOf(expression: Expression): Type | undefined {
     const checked = this.expression(expression);
     return isBroken(checked) ? undefined : value(checked).type;
   }
@@ -149,17 +149,17 @@ export class BodyElaborator implements Elaborator {
       case "positional":
         return positional(this, expression);
       case "identifier":
-        return this.word(expression);
+        return this.#word(expression);
       case "variable":
-        return this.parameter(expression) ?? variable(this, expression);
+        return variable(this, expression);
       case "map":
         return map(this, expression);
       case "call":
         return call(this, expression);
       case "sizeof":
-        return this.sizeof(expression);
+        return this.#sizeof(expression);
       case "offsetof":
-        return this.offsetof(expression);
+        return this.#offsetof(expression);
       case "type":
         return fail(this, "type-as-value", "A type cannot be used as a value", span);
       case "unary":
@@ -168,7 +168,7 @@ export class BodyElaborator implements Elaborator {
       case "binary":
         return binary(this, expression);
       case "increment":
-        return this.increment(expression);
+        return this.#increment(expression);
       case "ternary":
         return ternary(this, expression);
       case "cast":
@@ -178,19 +178,19 @@ export class BodyElaborator implements Elaborator {
       case "index":
         return index(this, expression);
       case "tuple":
-        return this.tuple(
+        return this.#tuple(
           expression.elements.map((element) => this.expression(element)),
           undefined,
           span,
         );
       case "record":
-        return this.tuple(
+        return this.#tuple(
           expression.fields.map(({ value: element }) => this.expression(element)),
           expression.fields.map(({ name }) => name),
           span,
         );
       case "ifExpression":
-        return this.ifExpression(expression);
+        return this.#ifExpression(expression);
       case "comptime": {
         const checked = this.expression(expression.operand);
         if (isBroken(checked) || checked.kind === "integer" || checked.kind === "string") return checked;
@@ -201,7 +201,7 @@ export class BodyElaborator implements Elaborator {
     }
   }
 
-  private word(expression: Of<"identifier">): TypedExpression {
+  #word(expression: Of<"identifier">): TypedExpression {
     const binding = this.scope.binding(expression.name);
     if (binding) {
       const { expression: argument, scope } = binding;
@@ -212,32 +212,27 @@ export class BodyElaborator implements Elaborator {
     return bareCall(this, expression) ?? identifier(this, expression);
   }
 
-  /** A macro's `$x` may be read even where the caller passed something else: the macro's check complains. */
-  private parameter(_: Of<"variable">): undefined {
-    return undefined;
-  }
-
-  private sizeof({ of, span }: Of<"sizeof">): TypedExpression {
+  #sizeof({ of, span }: Of<"sizeof">): TypedExpression {
     const type =
-      of.kind === "type" ? this.type(of) : of.kind === "identifier" ? this.namedType(of) : this.typeOf(of);
+      of.kind === "type" ? this.type(of) : of.kind === "identifier" ? this.#namedType(of) : this.#typeOf(of);
     return type ? integer(BigInt(sizeOf(type)), uint64, span) : broken(span);
   }
 
   /** A bare word where a type may stand. */
-  private namedType(word: Of<"identifier">): Type | undefined {
+  #namedType(word: Of<"identifier">): Type | undefined {
     if (this.scope.binding(word.name)) {
       const { expression, scope } = this.scope.binding(word.name)!;
       return this.within(scope, () =>
-        expression.kind === "type" ? this.type(expression) : this.typeOf(expression),
+        expression.kind === "type" ? this.type(expression) : this.#typeOf(expression),
       );
     }
     const known = this.shared.types.known(word.name, this.instance.row.space);
-    return known ?? this.typeOf(word);
+    return known ?? this.#typeOf(word);
   }
 
-  private offsetof({ of, field: path, span }: Of<"offsetof">): TypedExpression {
+  #offsetof({ of, field: path, span }: Of<"offsetof">): TypedExpression {
     let type =
-      of.kind === "type" ? this.type(of) : of.kind === "identifier" ? this.namedType(of) : this.typeOf(of);
+      of.kind === "type" ? this.type(of) : of.kind === "identifier" ? this.#namedType(of) : this.#typeOf(of);
     let offset = 0;
     for (const name of path) {
       if (type?.kind === "pointer") type = type.target;
@@ -250,7 +245,7 @@ export class BodyElaborator implements Elaborator {
     return integer(BigInt(offset), uint64, span);
   }
 
-  private tuple(
+  #tuple(
     read: readonly TypedExpression[],
     names: readonly string[] | undefined,
     span: TypedExpression["span"],
@@ -264,14 +259,14 @@ export class BodyElaborator implements Elaborator {
     return { kind: "tuple", elements, type, span };
   }
 
-  private ifExpression({ condition: test, then, otherwise, span }: Of<"ifExpression">): TypedExpression {
+  #ifExpression({ condition: test, then, otherwise, span }: Of<"ifExpression">): TypedExpression {
     const checked = condition(this, this.expression(test));
     const known = isBroken(checked) ? undefined : constantTruth(checked);
     if (known !== undefined) return this.blockValue(known ? then : otherwise);
     return choose(this, checked, this.blockValue(then), this.blockValue(otherwise), span);
   }
 
-  private increment({ operand, operator, prefix, span }: Of<"increment">): TypedExpression {
+  #increment({ operand, operator, prefix, span }: Of<"increment">): TypedExpression {
     const by = operator === "++" ? 1 : -1;
     if (operand.kind === "map") {
       const slots = mapNamed(this, operand);

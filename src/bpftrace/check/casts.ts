@@ -87,8 +87,9 @@ function toArray(
   const size = sizeOf(from);
   if (!["int", "array", "string", "bool", "enum"].includes(from.kind) || element === 0) return undefined;
   const length = type.length === 0 ? size / element : type.length;
-  if (element * length !== size && operand.kind === "integer" && [1, 2, 4, 8].includes(element * length)) {
-    const wide: Type = { kind: "int", size: (element * length) as 1 | 2 | 4 | 8, signed: true };
+  const bytes = ([1, 2, 4, 8] as const).find((candidate) => candidate === element * length);
+  if (bytes !== undefined && bytes !== size && operand.kind === "integer") {
+    const wide: Type = { kind: "int", size: bytes, signed: true };
     return cast(cast(operand, wide), { ...type, length });
   }
   return element * length === size ? cast(operand, { ...type, length }) : undefined;

@@ -54,11 +54,14 @@ function pton(on: Elaborator, call: Call): TypedExpression {
   return { kind: "cast", operand: number, type: array, span: call.span };
 }
 
+function hexWords(part: string | undefined): string[] {
+  return part ? part.split(":") : [];
+}
+
 function bytesOfIPv6(text: string): number[] {
   const [head, tail] = text.split("::");
-  const words = (part: string | undefined): string[] => (part ? part.split(":") : []);
-  const left = words(head);
-  const right = words(tail);
+  const left = hexWords(head);
+  const right = hexWords(tail);
   const zeros = Array.from({ length: 8 - left.length - right.length }, () => "0");
   return [...left, ...zeros, ...right].flatMap((word) => {
     const value = Number.parseInt(word, 16);

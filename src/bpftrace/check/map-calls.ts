@@ -11,10 +11,8 @@ import { grow, type MapSlots } from "./shared.ts";
 function slotsOf(on: Elaborator, call: Call, argument: Expression | undefined): MapSlots | undefined {
   if (argument?.kind !== "map") {
     const binding = argument?.kind === "identifier" ? on.scope.binding(argument.name) : undefined;
-    if (binding?.expression.kind === "map")
-      return on.within(binding.scope, () =>
-        mapNamed(on, binding.expression as Extract<Expression, { kind: "map" }>),
-      );
+    const meant = binding?.expression;
+    if (binding && meant?.kind === "map") return on.within(binding.scope, () => mapNamed(on, meant));
     fail(on, "argument-type", `${call.name}() needs a map`, argument?.span ?? call.span);
     return undefined;
   }

@@ -31,6 +31,8 @@ export function variable(on: Elaborator, expression: Of<"variable">): TypedExpre
     );
   }
   markUsed(on, found.local);
+  // What was assigned to it could not be typed.
+  if (found.local.type.kind === "none") return broken(span);
   return { kind: "variable", variable: found.local, type: found.local.type, span };
 }
 

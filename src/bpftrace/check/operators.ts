@@ -164,14 +164,10 @@ function pointerArithmetic(
   const [pointer, index] = left.type.kind === "pointer" ? [left, right] : [right, left];
   const bothPointers = index.type.kind === "pointer";
   const fits = operator === "+" || (operator === "-" && left.type.kind === "pointer");
-  if (bothPointers || !fits)
-    return arithmetic(
-      on,
-      operator as ArithmeticOperator,
-      number(on, left, `'${operator}'`),
-      number(on, right, `'${operator}'`),
-      span,
-    );
+  if (bothPointers || !fits) {
+    const sides = [left, right].map((side) => number(on, side, `'${operator}'`));
+    return arithmetic(on, operator, sides[0]!, sides[1]!, span);
+  }
   const count = number(on, index, "A pointer's offset");
   if (isBroken(count) || pointer.type.kind !== "pointer") return broken(span);
   const scale = Math.max(sizeOf(pointer.type.target), 1);

@@ -32,15 +32,16 @@ type Expand = (parts: readonly string[], row: ProbeRow, world: World) => Result;
 
 const one = (name: string, attach: AttachTarget): Result => [{ name, attach }];
 
-function offsetOf(text: string): { readonly name: string; readonly offset: number } | undefined {
-  const match = /^(.*?)(?:\+(0x[0-9a-fA-F]+|\d+))?$/.exec(text);
-  return match ? { name: match[1]!, offset: Number(match[2] ?? 0) } : undefined;
+/** `name+0x10` */
+function offsetOf(text: string): { readonly name: string; readonly offset: number } {
+  const match = /^(.*?)\+(0x[0-9a-fA-F]+|\d+)$/.exec(text);
+  return match ? { name: match[1]!, offset: Number(match[2]) } : { name: text, offset: 0 };
 }
 
 const kprobe: Expand = (parts, row, world) => {
-  const [module, written] = parts.length === 2 ? parts : [undefined, parts[0]!];
+  const [module, written] = parts.length === 2 ? [parts[0]!, parts[1]!] : [undefined, parts[0]!];
   const isReturn = row.kind === "kretprobe";
-  const place = offsetOf(written!)!;
+  const place = offsetOf(written);
   const target = (name: string, from?: string): CheckedTarget => ({
     name: `${row.kind}:${module === undefined ? "" : `${from ?? module}:`}${name}${place.offset ? `+${place.offset}` : ""}`,
     attach: {
@@ -52,7 +53,7 @@ const kprobe: Expand = (parts, row, world) => {
     },
   });
   if (isReturn && place.offset !== 0) return new TargetProblem("A kretprobe takes no offset");
-  if (!hasWildcard(written!) && !hasWildcard(module ?? "")) {
+  if (!hasWildcard(written) && !hasWildcard(module ?? "")) {
     if (module !== undefined || world.btf?.find("func", place.name) !== undefined)
       return [target(place.name)];
     const functions = world.kernelFunctions();
@@ -65,7 +66,7 @@ const kprobe: Expand = (parts, row, world) => {
   const matches = wildcard(place.name);
   const inModule = wildcard(module ?? "*");
   const found = functions.filter((candidate) => matches(candidate.name) && inModule(candidate.module));
-  if (found.length === 0) return missingFunction(written!, functions);
+  if (found.length === 0) return missingFunction(written, functions);
   const names = new Map(found.map((candidate) => [candidate.name, candidate.module]));
   return [...names].map(([name, from]) => target(name, from));
 };
@@ -78,11 +79,12 @@ function missingFunction(name: string, functions: readonly { readonly name: stri
 }
 
 const fentry: Expand = (parts, row, world) => {
-  const [module, name] = parts.length === 2 ? parts : ["vmlinux", parts[0]!];
+  const [module, name] =
+    parts.length === 2 ? ([parts[0]!, parts[1]!] as const) : (["vmlinux", parts[0]!] as const);
   if (module === "bpf" || parts.length === 3)
     return new TargetProblem(`${row.kind} on BPF programs is not supported yet`);
   const btf =
-    module === "vmlinux" || hasWildcard(module!) ? world.btf : (world.moduleBtf?.(module!) ?? world.btf);
+    module === "vmlinux" || hasWildcard(module) ? world.btf : (world.moduleBtf?.(module) ?? world.btf);
   if (!btf)
     return new TargetProblem(`${row.kind} needs BTF, which this kernel has not`, {
       hints: ["Use kprobe instead, or give BTF with --btf FILE."],
@@ -96,14 +98,14 @@ const fentry: Expand = (parts, row, world) => {
       ...(from !== "vmlinux" && { module: from }),
     },
   });
-  if (!hasWildcard(name!)) {
-    if (btf.find("func", name!) !== undefined) return [target(name!, module!)];
+  if (!hasWildcard(name)) {
+    if (btf.find("func", name) !== undefined) return [target(name, module)];
     return new TargetProblem(`BTF has no function '${name}'`, {
       missing: true,
-      near: { name: name!, candidates: btf.names("func") },
+      near: { name: name, candidates: btf.names("func") },
     });
   }
-  const matches = wildcard(name!);
+  const matches = wildcard(name);
   const probeable = world.kernelFunctions();
   const allowed = probeable && new Map(probeable.map((candidate) => [candidate.name, candidate.module]));
   const found = [...new Set(btf.names("func"))].filter(
@@ -111,19 +113,19 @@ const fentry: Expand = (parts, row, world) => {
   );
   if (found.length === 0)
     return new TargetProblem(`BTF has no function that matches '${name}'`, { missing: true });
-  return found.map((candidate) => target(candidate, hasWildcard(module!) ? "vmlinux" : module!));
+  return found.map((candidate) => target(candidate, hasWildcard(module) ? "vmlinux" : module));
 };
 
+function tracepointTarget(category: string, event: string): CheckedTarget {
+  return { name: `tracepoint:${category}:${event}`, attach: { kind: "tracepoint", category, event } };
+}
+
 const tracepoint: Expand = ([category, event], _row, world) => {
-  const target = (name: string, of: string): CheckedTarget => ({
-    name: `tracepoint:${name}:${of}`,
-    attach: { kind: "tracepoint", category: name, event: of },
-  });
   if (!hasWildcard(category!) && !hasWildcard(event!)) {
-    if (world.tracepointFormat(category!, event!) !== undefined) return [target(category!, event!)];
+    if (world.tracepointFormat(category!, event!) !== undefined) return [tracepointTarget(category!, event!)];
     const list = world.tracepoints();
     const name = `${category}:${event}`;
-    if (!list || list.includes(name)) return [target(category!, event!)];
+    if (!list || list.includes(name)) return [tracepointTarget(category!, event!)];
     return new TargetProblem(`There is no tracepoint '${name}'`, {
       missing: true,
       near: { name, candidates: list },
@@ -140,7 +142,7 @@ const tracepoint: Expand = ([category, event], _row, world) => {
     return new TargetProblem(`No tracepoint matches '${category}:${event}'`, { missing: true });
   return found.map((name) => {
     const colon = name.indexOf(":");
-    return target(name.slice(0, colon), name.slice(colon + 1));
+    return tracepointTarget(name.slice(0, colon), name.slice(colon + 1));
   });
 };
 
@@ -148,8 +150,9 @@ const tracepoint: Expand = ([category, event], _row, world) => {
 const tracePrefix = "btf_trace_";
 
 const rawTracepoint: Expand = (parts, row, world) => {
-  const [module, event] = parts.length === 2 ? parts : ["vmlinux", parts[0]!];
-  const own = module === "vmlinux" || hasWildcard(module!) ? undefined : world.moduleBtf?.(module!);
+  const [module, event] =
+    parts.length === 2 ? ([parts[0]!, parts[1]!] as const) : (["vmlinux", parts[0]!] as const);
+  const own = module === "vmlinux" || hasWildcard(module) ? undefined : world.moduleBtf?.(module);
   const btf = own ?? world.btf;
   const target = (name: string): CheckedTarget => ({
     name: `${row.kind}:${module}:${name}`,
@@ -159,16 +162,16 @@ const rawTracepoint: Expand = (parts, row, world) => {
     return new TargetProblem("rawtracepoint needs BTF, which this kernel has not", {
       hints: ["Use tracepoint instead, or give BTF with --btf FILE."],
     });
-  if (!hasWildcard(event!) && btf.find("typedef", tracePrefix + event) !== undefined) return [target(event!)];
+  if (!hasWildcard(event) && btf.find("typedef", tracePrefix + event) !== undefined) return [target(event)];
   const list = [...new Set(btf.names("typedef"))]
     .filter((name) => name.startsWith(tracePrefix))
     .map((name) => name.slice(tracePrefix.length));
-  if (!hasWildcard(event!))
+  if (!hasWildcard(event))
     return new TargetProblem(`There is no raw tracepoint '${event}'`, {
       missing: true,
-      near: { name: event!, candidates: list },
+      near: { name: event, candidates: list },
     });
-  const found = list.filter(wildcard(event!));
+  const found = list.filter(wildcard(event));
   return found.length === 0
     ? new TargetProblem(`No raw tracepoint matches '${event}'`, { missing: true })
     : found.map(target);
@@ -187,7 +190,7 @@ const uprobe: Expand = (parts, row, world) => {
       missing: true,
       hints: ["Give the path of a program or library."],
     });
-  const place = offsetOf(rest.at(-1)!)!;
+  const place = offsetOf(rest.at(-1)!);
   const isReturn = row.kind === "uretprobe";
   const target = (symbol: string): CheckedTarget => ({
     name: `${row.kind}:${path}:${symbol}${place.offset ? `+${place.offset}` : ""}`,

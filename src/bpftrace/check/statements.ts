@@ -59,11 +59,6 @@ export function effect(on: Elaborator, expression: Expression, warn = true): rea
   const { span } = expression;
   if (expression.kind === "ternary" && expression.then) {
     const { condition: test, then, otherwise } = expression;
-    const wrap = (only: Expression): Block => ({
-      kind: "block",
-      statements: [{ kind: "expression", expression: only, span: only.span }],
-      span: only.span,
-    });
     return choice(on, { kind: "if", condition: test, then: wrap(then), otherwise: wrap(otherwise), span });
   }
   if (expression.kind === "ifExpression") return choice(on, { ...expression, kind: "if" });
@@ -89,6 +84,14 @@ export function effect(on: Elaborator, expression: Expression, warn = true): rea
     on.findings.warning("unused-value", "The value is not used", span, "Write _ = ...; if that is meant.");
   const discarded = checked.kind === "call" ? { ...checked, discarded: true } : checked;
   return [{ kind: "expression", expression: discarded, span }];
+}
+
+function wrap(only: Expression): Block {
+  return {
+    kind: "block",
+    statements: [{ kind: "expression", expression: only, span: only.span }],
+    span: only.span,
+  };
 }
 
 function isUseless(expression: Expression): boolean {

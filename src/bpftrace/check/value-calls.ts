@@ -52,7 +52,7 @@ function str(on: Elaborator, call: Call): TypedExpression {
   if (argument.kind === "integer" && first!.kind === "positional") {
     const { positional } = on.shared.options;
     return limited(
-      first!.index === 0 ? `${positional.length}` : (positional[first!.index - 1] ?? ""),
+      first.index === 0 ? `${positional.length}` : (positional[first.index - 1] ?? ""),
       length,
       call,
     );

@@ -7,3 +7,4 @@ export { LocalTypes } from "./local-types.ts";
 export type { LocalMember, LocalType } from "./local-types.ts";
 export { PORTABLE } from "./target.ts";
 export type { CompileTarget, TargetFeatures } from "./target.ts";
+export type { PidNamespace } from "./unit.ts";

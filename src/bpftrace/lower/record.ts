@@ -31,9 +31,12 @@ class Layout {
   /** Bytes so far; the record's number comes first. */
   size = 4;
   join: { readonly offset: number; readonly call: Call } | undefined;
+  /** One value does something: then all are computed first, in their order. */
+  readonly #early: boolean;
 
-  constructor(body: Body) {
+  constructor(body: Body, calls: readonly Call[]) {
     this.body = body;
+    this.#early = calls.some((call) => call.arguments.some(hasEffects));
   }
 
   argument(expression: TypedExpression): PlanArgument {
@@ -44,7 +47,7 @@ class Layout {
     const constant = constantOf(body, expression);
     if (constant !== undefined) return { constant, type };
     const offset = this.#room(sizeOf(expression.type), alignOf(expression.type));
-    const early = hasEffects(expression) ? evaluate(body, expression) : undefined;
+    const early = this.#early ? evaluate(body, expression) : undefined;
     this.fields.push({ expression, offset, early });
     return { name: "", offset, type };
   }
@@ -167,7 +170,7 @@ function describe(call: Call): Describe {
 
 /** Calls that follow each other go into one record: one reservation, one submission. */
 export function emitRecord(body: Body, calls: readonly Call[]): void {
-  const layout = new Layout(body);
+  const layout = new Layout(body, calls);
   const actions = calls.map((call) => describe(call)(layout, call));
   const index = body.unit.addRecord({ size: layout.size, actions });
   body.at(calls[0]!.span, () => {

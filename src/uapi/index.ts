@@ -58,6 +58,8 @@ export type {
   StructLayout,
   StructName,
 } from "./layout.ts";
+export { helperPrototypes } from "./helpers.ts";
+export type { HelperPrototype } from "./helper-prototype.ts";
 export { flagNames, nameOf, valueOf } from "./names.ts";
 export type {
   BpfAttachTypeName,

@@ -12,9 +12,11 @@ import {
   errnoMessage,
   errnoName,
   flagNames,
+  helperPrototypes,
   nameOf,
   valueOf,
 } from "./index.ts";
+import { HELPER_PROTOTYPES } from "./generated/helpers.ts";
 import type { StructLayout } from "./index.ts";
 
 describe("names", () => {
@@ -44,6 +46,22 @@ describe("names", () => {
     expect(errnoMessage(2)).toBe("No such file or directory");
     expect(errnoName(524)).toBe("ENOTSUPP");
     expect(errnoName(4001)).toBe("errno 4001");
+  });
+});
+
+describe("helper prototypes", () => {
+  test("every helper that takes arguments has one, of at most five", () => {
+    expect(helperPrototypes("map_lookup_elem")).toEqual([
+      {
+        returns: "PTR_TO_MAP_VALUE_OR_NULL",
+        arguments: ["CONST_MAP_PTR", "PTR_TO_MAP_KEY"],
+        gplOnly: false,
+        mightSleep: false,
+      },
+    ]);
+    expect(helperPrototypes("probe_read_kernel")[0]?.gplOnly).toBe(true);
+    const lengths = Object.values(HELPER_PROTOTYPES).flat();
+    expect(lengths.every((prototype) => prototype.arguments.length <= 5)).toBe(true);
   });
 });
 

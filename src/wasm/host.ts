@@ -23,7 +23,9 @@ export interface WasmMemory {
 
 export interface WasmTable {
   readonly length: number;
+  /** Gives the old length. */
   grow(entries: number): number;
+  get(index: number): WasmFunction | null;
 }
 
 export interface WasmGlobal {

@@ -19,6 +19,8 @@ export const IMPORT = {
   memory: "memory",
   table: "table",
   fuel: "fuel",
+  level: "level",
+  run: "run",
   packetLoad: "packetLoad",
   helper: "helper",
 } as const;
@@ -28,3 +30,12 @@ export const MAX_LOOPS: number = 8 * 1024 * 1024;
 
 /** Bytes of one function's stack frame. */
 export const FRAME_SIZE = 512;
+
+/** How deep callbacks may be nested in each other. */
+export const MAX_CALLBACKS = 8;
+
+/** Bytes of stack that a program, or a callback, has with all its callees. */
+export const STACK_SIZE: number = 8 * FRAME_SIZE;
+
+/** Bytes in which the interpreter saves what callers need back, for one program or callback. */
+export const SAVED_SIZE: number = 8 * 48;

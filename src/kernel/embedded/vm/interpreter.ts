@@ -2,8 +2,8 @@ import { OPCODES, LDIMM64, PSEUDO } from "../../../isa/index.ts";
 import type { Opcode } from "../../../isa/index.ts";
 import { BpfkitError } from "../../../errors.ts";
 import { Code } from "../../../wasm/index.ts";
-import { FRAME_SIZE, MAX_LOOPS } from "./helper.ts";
-import { emitFuel, startModule } from "./module-frame.ts";
+import { FRAME_SIZE, IMPORT, MAX_LOOPS, SAVED_SIZE, STACK_SIZE } from "./helper.ts";
+import { emitCallback, emitFuel, startModule } from "./module-frame.ts";
 import type { ModuleFrame } from "./module-frame.ts";
 import type { Operands } from "./operands.ts";
 import { emitCondition, emitOperation } from "./operations.ts";
@@ -24,19 +24,24 @@ const FIELD = { opcode: 0, dst: 2, src: 3, offset: 4, immediate: 8 } as const;
 export interface InterpreterPlaces {
   /** r0 to r10. */
   readonly registers: number;
-  /** Return addresses and r6 to r9 of callers. */
+  /** Return addresses and r6 to r10 of callers, a SAVED_SIZE for each level of callbacks. */
   readonly frames: number;
+  /** Top of the main program's stack; callbacks have theirs below, a STACK_SIZE apart. */
+  readonly stackTop: number;
 }
 
 /** Bytes of both, at most. */
 export const REGISTERS_SIZE = 128;
 const SAVED: readonly number[] = [6, 7, 8, 9, 10];
 const FRAME_RECORD: number = 8 + SAVED.length * 8;
+const REGISTERS = 11;
+/** Locals of a callback's adapter: its five parameters, the registers, r0. */
+const FIRST_SAVED = 5;
 
-const LOCAL = { pc: 0, frame: 1, scratch32: 2, scratch64: 3, loops: 4 } as const;
+const LOCAL = { pc: 0, frame: 1, scratch32: 2, bottom: 3, scratch64: 4, loops: 5 } as const;
 
-/** The records of a program, with functions' addresses as the table positions from `tableBase`. */
-export function decodeForInterpreter(program: CheckedProgram, address: number): Uint8Array<ArrayBuffer> {
+/** The records of a program; addresses of its functions are table positions from `tableBase` on. */
+export function decodeForInterpreter(program: CheckedProgram, tableBase: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(program.insns.length * RECORD_SIZE);
   const view = new DataView(bytes.buffer);
   program.insns.forEach((insn, slot) => {
@@ -55,7 +60,8 @@ export function decodeForInterpreter(program: CheckedProgram, address: number): 
     view.setInt32(at + FIELD.immediate + 4, insn.imm >> 31, true);
     if (insn.code !== LDIMM64) return;
     if (insn.src === PSEUDO.FUNC) {
-      view.setInt32(at + FIELD.immediate, address + (slot + 1 + insn.imm) * RECORD_SIZE, true);
+      const position = program.functions.indexOf(slot + 1 + insn.imm);
+      view.setInt32(at + FIELD.immediate, tableBase + position, true);
     } else view.setInt32(at + FIELD.immediate + 4, program.insns[slot + 1]!.imm, true);
   });
   return bytes;
@@ -76,7 +82,8 @@ const DISTANCE: Readonly<Partial<Record<Opcode["form"], "offset" | "imm">>> = {
 export function writeInterpreter(places: InterpreterPlaces, fuel: boolean): Uint8Array<ArrayBuffer> {
   const frame = startModule();
   const code = new Code();
-  code.i32(places.frames).set(LOCAL.frame).i64(MAX_LOOPS).set(LOCAL.loops);
+  code.globalGet(frame.level).i32(SAVED_SIZE).op("i32.mul").i32(places.frames).op("i32.add");
+  code.tee(LOCAL.frame).set(LOCAL.bottom).i64(MAX_LOOPS).set(LOCAL.loops);
   code.loop();
   for (let row = 0; row <= OPCODES.length; row++) code.block();
   code.get(LOCAL.pc).memory("i32.load16_u", FIELD.opcode);
@@ -84,31 +91,79 @@ export function writeInterpreter(places: InterpreterPlaces, fuel: boolean): Uint
     OPCODES.map((_, row) => row),
     OPCODES.length,
   );
-  const emitter = new RowEmitter(code, frame, places, fuel);
+  const emitter = new RowEmitter(code, frame, places.registers, fuel);
   OPCODES.forEach((opcode, row) => {
     code.op("end");
     emitter.emit(opcode, OPCODES.length - row);
   });
   code.op("end").op("unreachable").op("end").op("unreachable");
   const { module } = frame;
-  const run = module.function(module.type(["i32"], ["i64"]), ["i32", "i32", "i64", "i64"], code);
+  const run = module.function(module.type(["i32"], ["i64"]), ["i32", "i32", "i32", "i64", "i64"], code);
   module.exportFunction("run", run);
+  return module.finish();
+}
+
+/**
+ * A module that puts a program's functions into the table, as (r1 … r5) -> r0. A callback runs in the
+ * middle of its program, whose registers are kept meanwhile. It imports the interpreter's `run`.
+ */
+export function writeCallbacks(
+  program: CheckedProgram,
+  places: InterpreterPlaces,
+  address: number,
+  tableBase: number,
+): Uint8Array<ArrayBuffer> {
+  const frame = startModule();
+  const { module } = frame;
+  const run = module.importFunction(IMPORT.machine, IMPORT.run, module.type(["i32"], ["i64"]));
+  const at = (register: number): number => places.registers + 8 * register;
+  const adapters = program.functions.map((start) => {
+    const code = new Code();
+    emitCallback(code, frame, () => {
+      for (let register = 0; register < REGISTERS; register++) {
+        code
+          .i32(0)
+          .memory("i64.load", at(register))
+          .set(FIRST_SAVED + register);
+      }
+      for (let register = 1; register <= 5; register++) {
+        code
+          .i32(0)
+          .get(register - 1)
+          .memory("i64.store", at(register));
+      }
+      code.i32(0).i32(places.stackTop).globalGet(frame.level).i32(STACK_SIZE).op("i32.mul").op("i32.sub");
+      code.op("i64.extend_i32_u").memory("i64.store", at(10));
+      code
+        .i32(address + start * RECORD_SIZE)
+        .call(run)
+        .set(FIRST_SAVED + REGISTERS);
+      for (let register = 0; register < REGISTERS; register++) {
+        code
+          .i32(0)
+          .get(FIRST_SAVED + register)
+          .memory("i64.store", at(register));
+      }
+      code.get(FIRST_SAVED + REGISTERS);
+    });
+    const locals = Array.from({ length: REGISTERS + 1 }, () => "i64" as const);
+    return module.function(frame.helperType, locals, code);
+  });
+  module.elements(tableBase, adapters);
   return module.finish();
 }
 
 class RowEmitter {
   readonly #code: Code;
   readonly #frame: ModuleFrame;
-  readonly #places: InterpreterPlaces;
   readonly #fuel: boolean;
   readonly #operands: Operands;
 
-  constructor(code: Code, frame: ModuleFrame, places: InterpreterPlaces, fuel: boolean) {
+  constructor(code: Code, frame: ModuleFrame, registers: number, fuel: boolean) {
     this.#code = code;
     this.#frame = frame;
-    this.#places = places;
     this.#fuel = fuel;
-    this.#operands = operandsInMemory(code, places.registers);
+    this.#operands = operandsInMemory(code, registers);
   }
 
   /** One row; `again` is how far out the loop over instructions is. */
@@ -224,7 +279,7 @@ class RowEmitter {
 
   #exit(): void {
     const code = this.#code;
-    code.get(LOCAL.frame).i32(this.#places.frames).op("i32.eq").if();
+    code.get(LOCAL.frame).get(LOCAL.bottom).op("i32.eq").if();
     this.#operands.readRegister(0);
     code.op("return").op("end");
     code.get(LOCAL.frame).i32(FRAME_RECORD).op("i32.sub").tee(LOCAL.frame);

@@ -70,6 +70,55 @@ describe.each(["jit", "interpreter"] as const)("%s", (mode) => {
     expect(run(mode, "r3 = 5\nr1 = 40\nr2 = 2\ncallx r3\nexit")).toBe(42n);
   });
 
+  test("callbacks run on a stack of their own, also inside each other", () => {
+    const machine: Machine = new Machine({
+      helpers: new Map([
+        [
+          181,
+          {
+            params: ["i32", "i32", "i64"],
+            result: "i64",
+            call: (count: number, callback: number, context: bigint) => {
+              for (let turn = 0; turn < count; turn++) machine.callback(callback, turn, context);
+              return BigInt(count);
+            },
+          },
+        ],
+      ]),
+    });
+    const text = `
+      r6 = 1000
+      *(u64 *)(r10 -8) = r6
+      r1 = 4
+      r2 = subprog[outer]
+      r3 = r10
+      r3 += -8
+      call bpf_loop
+      r0 += r6
+      r1 = *(u64 *)(r10 -8)
+      r0 += r1
+      exit
+    outer:
+      r6 = r2
+      *(u64 *)(r10 -8) = r1
+      r1 = 3
+      r2 = subprog[inner]
+      r3 = r6
+      call bpf_loop
+      r1 = *(u64 *)(r10 -8)
+      lock *(u64 *)(r6 +0) += r1
+      r0 = 0
+      exit
+    inner:
+      r3 = 10
+      *(u64 *)(r10 -8) = r3
+      lock *(u64 *)(r2 +0) += r3
+      r0 = 0
+      exit`;
+    // 4 turns, r6 kept, and 1000 + 4 * 3 * 10 + (0 + 1 + 2 + 3) counted.
+    expect(machine.load(assemble(text), mode).run()).toBe(4n + 1000n + 1126n);
+  });
+
   test("two entries into a loop", () => {
     const text = `
       r0 = 0

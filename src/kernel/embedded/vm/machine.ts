@@ -2,22 +2,30 @@ import { BpfkitError } from "../../../errors.ts";
 import type { Insn } from "../../../isa/index.ts";
 import { Code, createGlobal, createMemory, createTable, instantiate, isTrap } from "../../../wasm/index.ts";
 import type { WasmFunction, WasmGlobal, WasmImports, WasmMemory, WasmTable } from "../../../wasm/index.ts";
-import { FRAME_SIZE, IMPORT } from "./helper.ts";
+import { IMPORT, MAX_CALLBACKS, STACK_SIZE } from "./helper.ts";
 import type { Helpers } from "./helper.ts";
-import { REGISTERS_SIZE, decodeForInterpreter, writeInterpreter } from "./interpreter.ts";
+import {
+  RECORD_SIZE,
+  REGISTERS_SIZE,
+  decodeForInterpreter,
+  writeCallbacks,
+  writeInterpreter,
+} from "./interpreter.ts";
+import type { InterpreterPlaces } from "./interpreter.ts";
 import { helperAdapters } from "./module-frame.ts";
-import { MAX_FRAMES, checkProgram } from "./program.ts";
+import { checkProgram } from "./program.ts";
 import type { CheckedProgram } from "./program.ts";
-import { CALLBACK_FRAME, translate } from "./translator.ts";
+import { takesAddresses, translate } from "./translator.ts";
 
 const PAGE = 65_536;
 
-/** The machine's own part of memory, below everything that programs are given. */
+// The machine's own part of memory, below everything that programs are given.
 const REGISTERS = 0x100;
 const FRAMES: number = REGISTERS + REGISTERS_SIZE;
-/** Top of the main program's stack; the frames of callbacks end below it. */
-const STACK_TOP: number = CALLBACK_FRAME + MAX_FRAMES * FRAME_SIZE;
+/** Top of the main program's stack; above those of callbacks. */
+const STACK_TOP: number = 0x2000 + (MAX_CALLBACKS + 1) * STACK_SIZE;
 const HEAP: number = STACK_TOP;
+const PLACES: InterpreterPlaces = { registers: REGISTERS, frames: FRAMES, stackTop: STACK_TOP };
 
 export interface MachineOptions {
   readonly helpers?: Helpers;
@@ -54,7 +62,8 @@ export class Machine {
   readonly memory: WasmMemory;
   readonly #options: MachineOptions;
   readonly #table: WasmTable;
-  readonly #fuel: WasmGlobal;
+  readonly #fuel: WasmGlobal = createGlobal(0);
+  readonly #level: WasmGlobal = createGlobal(0);
   readonly #imports: WasmImports;
   #interpreter: WasmFunction | undefined;
   #top: number = HEAP;
@@ -64,12 +73,12 @@ export class Machine {
     this.memory = createMemory(options.pages ?? 16);
     const helpers = options.helpers ?? new Map();
     this.#table = createTable(Math.max(1, ...[...helpers.keys()].map((id) => id + 1)));
-    this.#fuel = createGlobal(0);
     this.#imports = {
       [IMPORT.machine]: {
         [IMPORT.memory]: this.memory,
         [IMPORT.table]: this.#table,
         [IMPORT.fuel]: this.#fuel,
+        [IMPORT.level]: this.#level,
         [IMPORT.packetLoad]: options.packetLoad ?? (() => -1n),
       },
       [IMPORT.helper]: Object.fromEntries([...helpers].map(([id, helper]) => [String(id), helper.call])),
@@ -103,11 +112,21 @@ export class Machine {
     return mode === "jit" ? this.#loadTranslated(program) : this.#loadInterpreted(program);
   }
 
+  /**
+   * Calls a program's function by the address that the program gave a helper; only while a program runs.
+   */
+  callback(address: number | bigint, ...args: readonly (number | bigint)[]): bigint {
+    const target = this.#table.get(Number(address));
+    if (!target) throw new BpfkitError(`There is no function at ${address}`, { code: "vm/fault" });
+    const [r1 = 0n, r2 = 0n, r3 = 0n, r4 = 0n, r5 = 0n] = args.map(BigInt);
+    return target(r1, r2, r3, r4, r5);
+  }
+
   #loadTranslated(program: CheckedProgram): Executable {
-    const tableBase = this.#table.length;
-    this.#table.grow(program.functions.length);
+    const tableBase = this.#reserveFunctions(program);
     const { helpers = new Map() } = this.#options;
-    const bytes = translate(program, { helpers, fuel: this.#options.fuel !== undefined, tableBase });
+    const fuel = this.#options.fuel !== undefined;
+    const bytes = translate(program, { helpers, fuel, tableBase, stackTop: STACK_TOP });
     const exports = instantiate(bytes, this.#imports);
     const main = exports.get("main")!;
     const repeat = exports.get("repeat")!;
@@ -126,11 +145,15 @@ export class Machine {
   }
 
   #loadInterpreted(program: CheckedProgram): Executable {
-    const address = this.allocate(program.insns.length * 16);
-    const records = decodeForInterpreter(program, address);
+    const tableBase = this.#reserveFunctions(program);
+    const address = this.allocate(program.insns.length * RECORD_SIZE);
+    const records = decodeForInterpreter(program, tableBase);
     this.bytes(address, records.length).set(records);
-    this.#interpreter ??= this.#startInterpreter();
-    const interpret = this.#interpreter;
+    const interpret = (this.#interpreter ??= this.#startInterpreter());
+    if (takesAddresses(program)) {
+      const machine = { ...this.#imports[IMPORT.machine], [IMPORT.run]: interpret };
+      instantiate(writeCallbacks(program, PLACES, address, tableBase), { [IMPORT.machine]: machine });
+    }
     const run = (args: readonly (number | bigint)[]): bigint => {
       const registers = new BigUint64Array(this.memory.buffer, REGISTERS, 11).fill(0n);
       args.forEach((value, index) => (registers[index + 1] = BigInt.asUintN(64, BigInt(value))));
@@ -149,14 +172,19 @@ export class Machine {
     };
   }
 
+  /** Places in the table for functions whose address the program takes. */
+  #reserveFunctions(program: CheckedProgram): number {
+    return takesAddresses(program) ? this.#table.grow(program.functions.length) : this.#table.length;
+  }
+
   #startInterpreter(): WasmFunction {
-    const places = { registers: REGISTERS, frames: FRAMES };
-    const bytes = writeInterpreter(places, this.#options.fuel !== undefined);
+    const bytes = writeInterpreter(PLACES, this.#options.fuel !== undefined);
     return instantiate(bytes, this.#imports).get("run")!;
   }
 
   #guard(action: () => bigint): bigint {
     this.#fuel.value = this.#options.fuel ?? 0;
+    this.#level.value = 0;
     try {
       return BigInt.asUintN(64, action());
     } catch (error) {

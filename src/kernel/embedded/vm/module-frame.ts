@@ -1,6 +1,6 @@
 import type { Code, ValueType } from "../../../wasm/index.ts";
 import { WasmModule } from "../../../wasm/index.ts";
-import { IMPORT } from "./helper.ts";
+import { IMPORT, MAX_CALLBACKS } from "./helper.ts";
 import type { Helper, Helpers } from "./helper.ts";
 
 const FIVE: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64"];
@@ -12,6 +12,8 @@ export interface ModuleFrame {
   readonly helperType: number;
   readonly packetLoad: number;
   readonly fuel: number;
+  /** How many callbacks are running inside each other. */
+  readonly level: number;
 }
 
 export function startModule(): ModuleFrame {
@@ -19,12 +21,13 @@ export function startModule(): ModuleFrame {
   module.importMemory(IMPORT.machine, IMPORT.memory, 1);
   module.importTable(IMPORT.machine, IMPORT.table, 1);
   const fuel = module.importGlobal(IMPORT.machine, IMPORT.fuel, "i32");
+  const level = module.importGlobal(IMPORT.machine, IMPORT.level, "i32");
   const packetLoad = module.importFunction(
     IMPORT.machine,
     IMPORT.packetLoad,
     module.type(["i32", "i32", "i32"], ["i64"]),
   );
-  return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, fuel };
+  return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, fuel, level };
 }
 
 export function importHelper(module: WasmModule, id: number, helper: Helper): number {
@@ -62,4 +65,15 @@ export function helperAdapters(helpers: Helpers, newCode: () => Code): Uint8Arra
     module.elements(id, [module.function(helperType, [], code)]);
   }
   return module.finish();
+}
+
+/**
+ * The way into a function whose address a helper was given: (r1 … r5) -> r0. `body` pushes r0; while it
+ * runs the level is one up, so that it has a stack of its own. Too many callbacks inside each other trap.
+ */
+export function emitCallback(code: Code, { level }: ModuleFrame, body: () => void): void {
+  code.globalGet(level).i32(1).op("i32.add").globalSet(level);
+  code.globalGet(level).i32(MAX_CALLBACKS).op("i32.gt_u").if().op("unreachable").op("end");
+  body();
+  code.globalGet(level).i32(1).op("i32.sub").globalSet(level);
 }

@@ -5,9 +5,9 @@ import { Code } from "../../../wasm/index.ts";
 import type { ValueType } from "../../../wasm/index.ts";
 import { analyze } from "./control-flow.ts";
 import type { Block } from "./control-flow.ts";
-import { FRAME_SIZE, MAX_LOOPS } from "./helper.ts";
+import { FRAME_SIZE, MAX_LOOPS, STACK_SIZE } from "./helper.ts";
 import type { Helpers } from "./helper.ts";
-import { emitFuel, emitHelperCall, importHelper, startModule } from "./module-frame.ts";
+import { emitCallback, emitFuel, emitHelperCall, importHelper, startModule } from "./module-frame.ts";
 import type { ModuleFrame } from "./module-frame.ts";
 import type { Operands } from "./operands.ts";
 import { emitCondition, emitOperation } from "./operations.ts";
@@ -20,6 +20,8 @@ export interface TranslateOptions {
   readonly fuel: boolean;
   /** Where in the table the program's functions are put. */
   readonly tableBase: number;
+  /** Top of the main program's stack; callbacks have theirs below, a STACK_SIZE apart. */
+  readonly stackTop: number;
 }
 
 /** Locals of a function: r1 to r5 and r10 are its parameters. */
@@ -78,29 +80,30 @@ function emitRepeat({ module }: ModuleFrame, main: number): number {
   return module.function(module.type(["i32", "i64", "i64", "i64"], ["i64"]), ["i64"], code);
 }
 
-/**
- * Functions whose address is taken go into the table, as (r1 … r5) -> r0. They run on a frame below
- * those that call them, which r10 of the program's deepest caller would tell; MAX_FRAMES below its top is enough.
- */
+/** Functions whose address is taken go into the table, as (r1 … r5) -> r0. */
 function emitAdapters(
   program: CheckedProgram,
   options: TranslateOptions,
-  { module, helperType }: ModuleFrame,
+  frame: ModuleFrame,
   indices: ReadonlyMap<number, number>,
 ): void {
-  const used = program.insns.some((insn, slot) => isFunctionAddress(insn, program.opcodes[slot]));
-  if (!used) return;
+  if (!takesAddresses(program)) return;
   const adapters = program.functions.map((start) => {
     const code = new Code();
-    for (let parameter = 0; parameter < 5; parameter++) code.get(parameter);
-    code.i64(CALLBACK_FRAME).call(indices.get(start)!);
-    return module.function(helperType, [], code);
+    emitCallback(code, frame, () => {
+      for (let parameter = 0; parameter < 5; parameter++) code.get(parameter);
+      code.i32(options.stackTop).globalGet(frame.level).i32(STACK_SIZE).op("i32.mul").op("i32.sub");
+      code.op("i64.extend_i32_u").call(indices.get(start)!);
+    });
+    return frame.module.function(frame.helperType, [], code);
   });
-  module.elements(options.tableBase, adapters);
+  frame.module.elements(options.tableBase, adapters);
 }
 
-/** Top of the frames that callbacks run on, below those of the main program. */
-export const CALLBACK_FRAME = 0x3000;
+/** Whether a program hands out the addresses of its functions. */
+export function takesAddresses(program: CheckedProgram): boolean {
+  return program.insns.some((insn, slot) => isFunctionAddress(insn, program.opcodes[slot]));
+}
 
 function isFunctionAddress(insn: Insn, opcode: Opcode | undefined): boolean {
   return opcode?.form === "loadImmediate64" && insn.src === PSEUDO.FUNC;

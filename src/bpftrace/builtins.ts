@@ -91,7 +91,9 @@ export const builtinRows: readonly BuiltinRow[] = [
   row("leader_comm", "Name of the group's leader", { type: stringOf(commSize) }),
 ];
 
-export function findBuiltin(name: string): BuiltinRow | undefined {
+/** The row of a builtin, which may be written with `__builtin_` before it. */
+export function findBuiltin(written: string): BuiltinRow | undefined {
+  const name = written.replace(/^__builtin_/, "");
   if (/^arg\d+$/.test(name)) return builtinRows.find((row) => row.name === "argN");
   return builtinRows.find((row) => row.name !== "argN" && (row.name === name || row.aliases.includes(name)));
 }

@@ -284,7 +284,7 @@ class DeclarationReader {
 
   #members(layout: Layout, depth: number): void {
     const base = this.#base(depth + 1);
-    if (this.#accept(";")) {
+    if (this.#token.text === "}" || this.#accept(";")) {
       if (base.kind === "record") layout.add({ name: "", type: base });
       return;
     }
@@ -292,7 +292,8 @@ class DeclarationReader {
       layout.add(this.#declarator(base));
       this.#attributes();
     } while (this.#accept(","));
-    this.#expect(";");
+    // The last semicolon may be left out.
+    if (this.#token.text !== "}") this.#expect(";");
   }
 
   #declarator(base: Type): Declarator {

@@ -52,28 +52,18 @@ export class Prelude {
     if (cursor.token.kind !== "identifier" || !words.has(cursor.token.text)) return undefined;
     const { start } = cursor.token;
     let depth = 0;
-    let braced = false;
     for (;;) {
       const token = cursor.advance();
       if (token.kind === "end") break;
-      if (token.text === "{") {
-        depth++;
-        braced = true;
-      } else if (token.text === "}") depth--;
+      if (token.text === "{" || token.text === "(") depth++;
+      else if (token.text === "}" || token.text === ")") depth--;
       if (depth > 0) continue;
       if (token.text === ";") break;
       // `struct a { ... }` needs no semicolon here; attributes and declarators belong to it.
-      if (token.text === "}" && !cursor.at(";") && !cursor.at("__attribute__") && !this.#typedefAt(start))
-        break;
-      if (
-        token.text === ")" &&
-        braced &&
-        !cursor.at(";") &&
-        !cursor.at("__attribute__") &&
-        !this.#typedefAt(start)
-      )
-        break;
+      const closed = token.text === "}" || token.text === ")";
+      if (closed && !cursor.at(";") && !cursor.at("__attribute__") && !this.#typedefAt(start)) break;
     }
+    cursor.accept(";");
     if (depth > 0) cursor.fail("C declaration without a closing '}'", cursor.span(start, start + 1));
     const span = cursor.span(start);
     return { kind: "c", text: cursor.source.text.slice(start, span.end), span };

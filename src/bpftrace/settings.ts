@@ -39,12 +39,21 @@ function boolean(key: "printMapsOnExit" | "demangle"): Reader {
   };
 }
 function oneOf(
-  key: "missingProbes" | "stackMode" | "cacheUserSymbols",
+  key: "license" | "missingProbes" | "stackMode" | "cacheUserSymbols",
   ...values: readonly string[]
 ): Reader {
   return (value) => (typeof value === "string" && values.includes(value) ? { [key]: value } : undefined);
 }
-function text(key: "license" | "stringTrailer"): Reader {
+/** What the kernel takes for compatible with the GPL. */
+const licenses = [
+  "GPL",
+  "GPL v2",
+  "GPL and additional rights",
+  "Dual BSD/GPL",
+  "Dual MIT/GPL",
+  "Dual MPL/GPL",
+];
+function text(key: "stringTrailer"): Reader {
   return (value) => (typeof value === "string" ? { [key]: value } : undefined);
 }
 /** Known and without meaning here. */
@@ -61,7 +70,7 @@ const readers: Readonly<Record<string, Reader>> = {
   missing_probes: oneOf("missingProbes", "error", "warn", "ignore"),
   stack_mode: oneOf("stackMode", "bpftrace", "perf", "raw", "build_id"),
   cache_user_symbols: oneOf("cacheUserSymbols", "PER_PID", "PER_PROGRAM", "NONE"),
-  license: text("license"),
+  license: oneOf("license", ...licenses),
   str_trunc_trailer: text("stringTrailer"),
   lazy_symbolication: ignored,
   log_size: ignored,

@@ -127,7 +127,12 @@ export class BodyElaborator implements Elaborator {
       );
       return base && this.shared.types.resolve(name, space, base);
     }
-    const base = typeOf.kind === "type" ? this.type(typeOf) : this.#typeOf(typeOf);
+    const base =
+      typeOf.kind === "type"
+        ? this.type(typeOf)
+        : typeOf.kind === "identifier"
+          ? this.#namedType(typeOf)
+          : this.#typeOf(typeOf);
     return base && this.shared.types.resolve(name, space, base);
   }
 
@@ -277,7 +282,7 @@ export class BodyElaborator implements Elaborator {
       grow(this.round, slots.value, (slot) => slot.addLiteral(0n));
       const { type } = slots.value;
       if (converted === false || !type) return broken(span);
-      if (type.kind !== "int")
+      if (type.kind !== "int" && type.kind !== "pointer")
         return fail(this, "type-mismatch", `'${operator}' needs a number`, operand.span);
       const target: TypedExpression = {
         kind: "map",

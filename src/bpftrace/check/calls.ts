@@ -24,13 +24,6 @@ export function call(on: Elaborator, expression: Call): TypedExpression {
   const { name, nameSpan, span } = expression;
   const macro = findMacro(on, name, expression.arguments.length);
   if (macro) return macro(expression);
-  if (on.shared.macros.has(name))
-    return fail(
-      on,
-      "macro-arguments",
-      `No macro '${name}' takes ${expression.arguments.length} arguments`,
-      span,
-    );
   const builtinRow = findBuiltin(name);
   if (expression.arguments.length === 0 && builtinRow) return builtin(on, builtinRow, name, span);
   if (findMapFunction(name))
@@ -42,6 +35,13 @@ export function call(on: Elaborator, expression: Call): TypedExpression {
       `For instance: @ = ${name}(...);`,
     );
   const row = findFunction(name);
+  if (!row && on.shared.macros.has(name))
+    return fail(
+      on,
+      "macro-arguments",
+      `No macro '${name}' takes ${expression.arguments.length} arguments`,
+      span,
+    );
   if (!row) {
     const names = [...functionRows.map((candidate) => candidate.name), ...on.shared.macros.keys()];
     return fail(on, "unknown-function", `Unknown function '${name}'`, nameSpan, ...didYouMean(name, names));

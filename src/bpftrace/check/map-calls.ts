@@ -109,6 +109,8 @@ export const mapCalls: Partial<Record<FunctionName, CallChecker>> = {
     if (argument?.kind === "map" && !argument.key) {
       const slots = slotsOf(on, call, argument);
       if (!slots || !known(on, slots, call)) return broken(call.span);
+      if (slots.keyed === false)
+        return fail(on, "map-key", `'${slots.name}' has no keys to count`, argument.span);
       return typedCall("len", int64, call, [reference(on, slots, call)]);
     }
     const value = on.expression(argument!);

@@ -54,10 +54,12 @@ const kprobe: Expand = (parts, row, world) => {
   });
   if (isReturn && place.offset !== 0) return new TargetProblem("A kretprobe takes no offset");
   if (!hasWildcard(written) && !hasWildcard(module ?? "")) {
-    if (module !== undefined || world.btf?.find("func", place.name) !== undefined)
-      return [target(place.name)];
+    const inKernel = module === undefined || module === "vmlinux";
+    if (inKernel && world.btf?.find("func", place.name) !== undefined) return [target(place.name)];
     const functions = world.kernelFunctions();
-    if (!functions || functions.some(({ name }) => name === place.name)) return [target(place.name)];
+    if (!functions) return [target(place.name)];
+    if (functions.some((one) => one.name === place.name && (module === undefined || one.module === module)))
+      return [target(place.name)];
     return missingFunction(place.name, functions);
   }
   const functions = world.kernelFunctions();
@@ -158,6 +160,8 @@ const rawTracepoint: Expand = (parts, row, world) => {
     name: `${row.kind}:${module}:${name}`,
     attach: { kind: "rawtracepoint", event: name, ...(own && { module }) },
   });
+  if (!own && module !== "vmlinux" && !hasWildcard(module))
+    return new TargetProblem(`There are no types of a module '${module}' here`, { missing: true });
   if (!btf)
     return new TargetProblem("rawtracepoint needs BTF, which this kernel has not", {
       hints: ["Use tracepoint instead, or give BTF with --btf FILE."],

@@ -226,6 +226,8 @@ function assignMap(
     else return aggregate(on, slots, converted, written, span);
     return [];
   }
+  if (written.kind === "block" && written.value?.kind === "call" && findMapFunction(written.value.name))
+    return aggregateBlock(on, target, written, written.value, span);
   let right = value(on.expression(written));
   if (operator) {
     const type = slots.value.type ?? int64;
@@ -266,6 +268,21 @@ function assignMap(
       ...(converted && { key: converted }),
     },
   ];
+}
+
+/** `@m = { ...; count() }` */
+function aggregateBlock(
+  on: Elaborator,
+  target: Extract<Expression, { kind: "map" }>,
+  { statements: list, span }: Block,
+  call: Extract<Expression, { kind: "call" }>,
+  whole: Span,
+): readonly TypedStatement[] {
+  return on.within(on.scope.inner(), () => {
+    const before = statements(on, list);
+    const last = assignMap(on, target, undefined, call, whole);
+    return [{ kind: "block", statements: [...before, ...last], span }];
+  });
 }
 
 /** `@m[k] = count()`, `sum(n)`, ... */

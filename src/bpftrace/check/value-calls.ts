@@ -193,7 +193,7 @@ function strings(on: Elaborator, call: Call, count: number): TypedExpression[] |
   const args = call.arguments.slice(0, count).map((argument) => {
     const checked = value(on.expression(argument));
     if (isBroken(checked) || checked.type.kind === "string") return checked;
-    const pointer = address(on, checked);
+    const pointer = checked.kind === "integer" ? undefined : address(on, checked);
     if (!pointer) return wrongType(on, call, checked, "a string");
     const size = on.shared.settings.maxStringLength;
     return {

@@ -27,18 +27,31 @@ export function transparentTruncations(fn: IrFunction): Set<Value> {
   const truncations = fn.blocks.flatMap((block) => block.body.filter((value) => value.op === "trunc"));
   const transparent = new Set<Value>(truncations);
   if (transparent.size === 0) return transparent;
+  for (const value of readInFull(fn)) transparent.delete(value);
+  // Where the upper half is zero anyway, nothing needs to be done for anybody.
+  for (const value of truncations) if (significantBits(value.args[0]!) <= 32) transparent.add(value);
+  return transparent;
+}
+
+/** Values whose upper half somebody reads, be it through a phi. */
+function readInFull(fn: IrFunction): Set<Value> {
+  const full = new Set<Value>();
+  const phis: Value[] = [];
+  const read = (value: Value): void => {
+    if (full.has(value)) return;
+    full.add(value);
+    if (value.op === "phi") phis.push(value);
+  };
   for (const block of fn.blocks) {
-    for (const phi of block.phis) for (const argument of phi.args) transparent.delete(argument);
     for (const value of block.body) {
       value.args.forEach((argument, index) => {
-        if (!readsLowBitsOnly(value, index)) transparent.delete(argument);
+        if (!readsLowBitsOnly(value, index)) read(argument);
       });
     }
     const terminator = block.terminator!;
     // A comparison of 32 bits reads no more; yet bounds must be learned on the register that is used later.
-    if (terminator.op !== "condBr") for (const argument of terminator.args) transparent.delete(argument);
+    if (terminator.op !== "condBr") terminator.args.forEach(read);
   }
-  // Where the upper half is zero anyway, nothing needs to be done for anybody.
-  for (const value of truncations) if (significantBits(value.args[0]!) <= 32) transparent.add(value);
-  return transparent;
+  for (let phi = phis.pop(); phi !== undefined; phi = phis.pop()) phi.args.forEach(read);
+  return full;
 }

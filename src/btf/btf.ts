@@ -219,6 +219,11 @@ export class Btf {
     };
   }
 
+  /** Type of the `index`-th member alone. */
+  memberType(id: number, index: number): number {
+    return this.#checkId(this.#item(id, index, 1), id);
+  }
+
   params(id: number): BtfParam[] {
     if (this.kind(id) !== BtfKind.FuncProto) throw this.#wrongKind(id, "has no parameters");
     return this.#items(id, (index) => ({

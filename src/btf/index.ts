@@ -12,3 +12,5 @@ export { decodeBtfExt, encodeBtfExt } from "./ext.ts";
 export type { BtfExtFunction, BtfExtLine, BtfExtRelocation, BtfExtSection } from "./ext.ts";
 export { sanitizeBtf } from "./sanitize.ts";
 export type { BtfFeatures } from "./sanitize.ts";
+export { cHeader } from "./dump/c-header.ts";
+export type { CHeaderOptions } from "./dump/c-header.ts";

@@ -1,0 +1,50 @@
+import { btfInfo, eachObject, mapInfo, objectHolders, programInfo } from "../inspect/index.ts";
+import type { BtfInfo, Holder } from "../inspect/index.ts";
+import type { Command } from "./command.ts";
+import { holdersJson, holdersText } from "./holders-text.ts";
+
+interface ShownBtf {
+  readonly info: BtfInfo;
+  readonly programs: readonly number[];
+  readonly maps: readonly number[];
+  readonly holders: readonly Holder[] | undefined;
+}
+
+export const showBtf: Command = async ({ args, kernel: open }) => {
+  const kernel = await open();
+  const wanted = args.accept("id") ? args.number("id") : undefined;
+  args.end();
+  const programs = [...eachObject(kernel, "prog", programInfo)];
+  const maps = [...eachObject(kernel, "map", mapInfo)];
+  const holders = objectHolders(kernel.files, "btf");
+  const shown: ShownBtf[] = [...eachObject(kernel, "btf", btfInfo)]
+    .filter(({ id }) => wanted === undefined || id === wanted)
+    .map((info) => ({
+      info,
+      programs: programs.filter(({ btfId }) => btfId === info.id).map(({ id }) => id),
+      maps: maps.filter(({ btfId }) => btfId === info.id).map(({ id }) => id),
+      holders: holders.get(info.id),
+    }));
+  return {
+    text: () => shown.map(btfText).join(""),
+    json: () =>
+      shown.map((btf) => ({
+        id: btf.info.id,
+        size: btf.info.size,
+        prog_ids: btf.programs,
+        map_ids: btf.maps,
+        kernel: btf.info.kernel,
+        name: btf.info.name === "" && !btf.info.kernel ? undefined : btf.info.name,
+        pids: holdersJson(btf.holders),
+      })),
+  };
+};
+
+function btfText({ info, programs, maps, holders }: ShownBtf): string {
+  const name = info.kernel ? `name [${info.name}]  ` : `name ${info.name === "" ? "<anon>" : info.name}  `;
+  const used = [
+    programs.length > 0 ? `  prog_ids ${programs.join(",")}` : "",
+    maps.length > 0 ? `  map_ids ${maps.join(",")}` : "",
+  ].join("");
+  return `${info.id}: ${name}size ${info.size}B${used}${holdersText(holders)}\n`;
+}

@@ -1,0 +1,2 @@
+export { runTool } from "./run.ts";
+export type { ToolHost } from "./run.ts";

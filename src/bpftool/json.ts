@@ -1,0 +1,61 @@
+/** Text that goes into JSON as it is, as a number in hexadecimal. */
+export class RawJson {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type Json =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | RawJson
+  | readonly Json[]
+  | { readonly [name: string]: Json | undefined };
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "\t": String.raw`\t`,
+  "\n": String.raw`\n`,
+  "\r": String.raw`\r`,
+  "\f": String.raw`\f`,
+  "\b": String.raw`\b`,
+  "\\": "\\\\",
+  '"': String.raw`\"`,
+};
+
+/**
+ * JSON as bpftool writes it, without the final newline. Pretty: a new line in front of each name and in front
+ * of the bracket that ends something, none between the elements of arrays. Undefined members are left out.
+ */
+export function formatJson(value: Json, pretty: boolean, depth = 0): string {
+  if (value === null) return "null";
+  if (typeof value === "string") return quote(value);
+  if (value instanceof RawJson) return value.text;
+  if (typeof value !== "object") return String(value);
+  const line = (level: number): string => (pretty ? `\n${"    ".repeat(level)}` : "");
+  if (isArray(value)) {
+    if (value.length === 0) return "[]";
+    const elements = value.map((element) => formatJson(element, pretty, depth + 1));
+    return `[${elements.join(",")}${line(depth)}]`;
+  }
+  const members = Object.entries(value).flatMap(([name, member]) =>
+    member === undefined
+      ? []
+      : [`${line(depth + 1)}${quote(name)}:${pretty ? " " : ""}${formatJson(member, pretty, depth + 1)}`],
+  );
+  return members.length === 0 ? "{}" : `{${members.join(",")}${line(depth)}}`;
+}
+
+function quote(text: string): string {
+  return `"${text.replace(/["\\\t\n\r\f\b]/g, (character) => ESCAPES[character] ?? character)}"`;
+}
+
+function isArray(
+  value: readonly Json[] | { readonly [name: string]: Json | undefined },
+): value is readonly Json[] {
+  return Array.isArray(value);
+}

@@ -57,6 +57,8 @@ function excerpt(span: Span, colour: Colour, style: Style): string[] {
   const indent = text.slice(from, at).replace(/[^\t]/g, " ");
   const width = Math.max(1, Math.min(span.end, to) - at);
   const line = printable(text.slice(from, to)).trimEnd();
+  // Nothing to point at: an empty script.
+  if (line === "") return [];
   return [line, indent + style(colour, `^${"~".repeat(width - 1)}`)];
 }
 

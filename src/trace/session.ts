@@ -37,6 +37,9 @@ export interface SessionOptions {
   readonly attached?: (object: LoadedObject) => void;
 }
 
+/** Milliseconds. */
+const MAPS_INTERVAL = 20;
+
 interface Hook {
   readonly probe: PlanProbe;
   readonly target: HookTarget;
@@ -136,6 +139,7 @@ export class TraceSession implements Disposable {
     );
     child?.go();
     void child?.ended.then(() => this.stop());
+    if (child && showsUserAddresses(this.#plan)) this.#followMaps(child.pid);
     if (pid !== undefined) this.#watchProcess(pid);
     const signals = this.#watchSignals();
     this.#pump.flush();
@@ -238,6 +242,12 @@ export class TraceSession implements Disposable {
     return loaded;
   }
 
+  /** The child's libraries come one by one, and with its end its maps are gone: look now and then. */
+  #followMaps(pid: number): void {
+    const timer = setInterval(() => this.#resolver.rememberProcess(pid), MAPS_INTERVAL).unref();
+    this.#resources.use({ [Symbol.dispose]: () => clearInterval(timer) });
+  }
+
   #watchProcess(pid: number): void {
     const { kernel } = this.#options;
     const process = kernel.openProcess(pid);
@@ -290,6 +300,10 @@ function openSource(kernel: Kernel, plan: TracePlan, object: LoadedObject): Reco
   return kind === "ringbuf"
     ? new RingBuffer(kernel, map.fd, map.spec.maxEntries)
     : new PerfBuffer(kernel, map.fd, PERF_PAGES);
+}
+
+function showsUserAddresses(plan: TracePlan): boolean {
+  return /"kind":"(ustack|usym)"/.test(JSON.stringify([plan.maps, plan.records]));
 }
 
 /** A built object was checked when it was built, perhaps by somebody else. */

@@ -168,8 +168,8 @@ function settleVariables(body: Body, probe: CheckedProbe): void {
   }
 }
 
-/** The session may make the ring larger. */
-const RING_BYTES = 1 << 18;
+/** A million short events a second fit while the reader is busy for some 50 ms. */
+const RING_BYTES = 1 << 22;
 const PAGE = 4096;
 
 function ringSpec({ config }: CheckedProgram, { features }: CompileTarget): MapSpec {

@@ -1,0 +1,71 @@
+import { parseArgs } from "node:util";
+import { BpfkitError } from "../errors.ts";
+import type { Invocation, OptionRow } from "./command.ts";
+
+export interface ParsedArguments {
+  /** A switch that is on has the value "". */
+  readonly options: ReadonlyMap<string, string>;
+  readonly positionals: readonly string[];
+  /** What stands behind `--`. */
+  readonly rest: readonly string[];
+}
+
+/** A command line that cannot be understood. */
+export function usageError(
+  message: string,
+  { program, verb }: Pick<Invocation, "program" | "verb">,
+): BpfkitError {
+  const command = [program, verb].filter((word) => word !== "").join(" ");
+  return new BpfkitError(message, { code: "cli/usage", hints: [`See ${command} --help`] });
+}
+
+/** Options may stand anywhere before `--`, short ones together, as getopt(3) takes them. */
+export function parseArguments(
+  args: readonly string[],
+  rows: readonly OptionRow[],
+  invocation: Invocation,
+): ParsedArguments {
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: Object.fromEntries(
+      rows.map(({ name, short, value }) => [
+        name,
+        { type: value === undefined ? "boolean" : "string", ...(short !== undefined && { short }) },
+      ]),
+    ),
+  });
+  const options = new Map<string, string>();
+  const positionals: string[] = [];
+  const rest: string[] = [];
+  let ended = false;
+  for (const token of tokens) {
+    if (token.kind === "option-terminator") ended = true;
+    else if (token.kind === "positional") (ended ? rest : positionals).push(token.value);
+    else options.set(token.name, checkedValue(token, rows, invocation));
+  }
+  return { options, positionals, rest };
+}
+
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value: string | undefined;
+}
+
+function checkedValue(token: OptionToken, rows: readonly OptionRow[], invocation: Invocation): string {
+  const row = rows.find(({ name }) => name === token.name);
+  if (!row) throw usageError(`Unknown option ${token.rawName}`, invocation);
+  if (row.value === undefined) {
+    if (token.value !== undefined) throw usageError(`Option ${token.rawName} takes no value`, invocation);
+    return "";
+  }
+  if (token.value === undefined) throw usageError(`Option ${token.rawName} needs ${row.value}`, invocation);
+  if (row.choices && !row.choices.includes(token.value)) {
+    const choices = row.choices.join(", ");
+    throw usageError(`Option ${token.rawName} takes one of ${choices}, not ${token.value}`, invocation);
+  }
+  return token.value;
+}

@@ -1,0 +1,170 @@
+import { readFileSync, writeSync } from "node:fs";
+import { BpfkitError } from "../../errors.ts";
+import type { Kernel } from "../../kernel/index.ts";
+import { Features } from "../../loader/index.ts";
+import { openKernel } from "../../open-kernel.ts";
+import {
+  JsonReporter,
+  RecordOutput,
+  styleFor,
+  TextReporter,
+  type Buffering,
+  type Reporter,
+} from "../../report/index.ts";
+import { TraceSession, type SystemResolver } from "../../trace/index.ts";
+import { parseArguments, usageError, type ParsedArguments } from "../arguments.ts";
+import type { Invocation } from "../command.ts";
+import { explain } from "../explain.ts";
+import { traceOptions } from "../options.ts";
+import { OutputClosedError, OutputFile } from "../output-file.ts";
+import { firstLine, namedParameters, processId } from "../parameters.ts";
+import type { Runnable } from "../script.ts";
+import { onStopSignals } from "../stop-signals.ts";
+
+/** `trace`: compiles (or reads) what is to run, and runs it until its end. */
+export async function trace(args: readonly string[], invocation: Invocation): Promise<number> {
+  const parsed = parseArguments(args, traceOptions, invocation);
+  const { options } = parsed;
+  if (options.has("help")) {
+    writeSync(1, await invocation.help());
+    return 0;
+  }
+  if (options.has("version")) return showVersion();
+  const btf = options.get("btf");
+  using kernel = await openKernel(btf === undefined ? {} : { btf });
+  if (options.has("info")) {
+    const { kernelInfo } = await import("../kernel-info.ts");
+    writeSync(1, kernelInfo(kernel, new Features(kernel)));
+    return 0;
+  }
+  if (options.has("list")) {
+    const { listProbes } = await import("../probe-list.ts");
+    return listProbes(kernel, parsed.positionals[0], options.has("verbose"));
+  }
+  const features = new Features(kernel);
+  const runnable = await runnableOf(parsed, kernel, features, invocation);
+  const stage = options.get("debug");
+  if (stage !== undefined && stage !== "verifier") {
+    const { printStage } = await import("../stages.ts");
+    writeSync(1, printStage(stage, runnable));
+    return 0;
+  }
+  return run(runnable, parsed, kernel, features, invocation);
+}
+
+/** The script or object named on the command line, ready to be loaded. */
+async function runnableOf(
+  { options, positionals, rest }: ParsedArguments,
+  kernel: Kernel,
+  features: Features,
+  invocation: Invocation,
+): Promise<Runnable> {
+  const program = options.get("execute");
+  const [file, ...others] = positionals;
+  if (program === undefined && file === undefined) {
+    throw usageError("Nothing to run: give a file or -e PROGRAM", invocation);
+  }
+  const bytes = program === undefined ? readInput(file!) : Buffer.from(program, "utf8");
+  if (program === undefined && firstLine(bytes).startsWith("\x7fELF")) {
+    const { readObject } = await import("../built-object.ts");
+    return readObject(bytes, file!);
+  }
+  const { compileHere } = await import("../script.ts");
+  const name = program === undefined ? (file === "-" ? "stdin" : file!) : sourceName(invocation);
+  return compileHere({
+    source: { name, text: bytes.toString("utf8") },
+    kernel,
+    features,
+    positional: [
+      ...(program === undefined ? others : positionals),
+      ...rest.filter((word) => !word.startsWith("--")),
+    ],
+    named: namedParameters(rest),
+    unsafe: options.has("unsafe"),
+    warnings: !options.has("no-warnings"),
+    child: options.has("cmd"),
+    pid: processId(options.get("pid"), invocation),
+    printIr: options.get("debug") === "ir",
+  });
+}
+
+async function run(
+  { object, plan }: Runnable,
+  { options }: ParsedArguments,
+  kernel: Kernel,
+  features: Features,
+  invocation: Invocation,
+): Promise<number> {
+  using file = new OutputFile(options.get("output"));
+  const output = new RecordOutput(file, bufferingOf(options.get("buffering")));
+  const pid = processId(options.get("pid"), invocation);
+  const command = options.get("cmd");
+  const style = styleFor({ isTTY: process.stderr.isTTY }, process.env);
+  const quiet = options.has("quiet");
+  const verbose = options.has("verbose");
+  const reporter = (resolver: SystemResolver): Reporter => {
+    const reporterOptions = { output, message, style, resolver, quiet };
+    return options.get("format") === "json"
+      ? new JsonReporter(reporterOptions)
+      : new TextReporter(reporterOptions);
+  };
+  try {
+    const session = new TraceSession(object, plan, {
+      kernel,
+      features,
+      reporter,
+      idle: () => output.idle(),
+      unsafe: options.has("unsafe"),
+      dryRun: options.has("dry-run"),
+      logLevel: options.get("debug") === "verifier" ? 1 : 0,
+      ...(pid !== undefined && { pid }),
+      ...(command !== undefined && { command }),
+      attached: ({ programs }) => {
+        if (options.get("debug") === "verifier") for (const { log } of programs.values()) writeSync(1, log);
+        // The test suites of other tools wait for this line.
+        if (process.env["__BPFTRACE_NOTIFY_PROBES_ATTACHED"])
+          writeSync(1, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n");
+      },
+    });
+    using _signals = onStopSignals(() => session.stop());
+    const { code } = await session.run();
+    output.flush();
+    return code;
+  } catch (error) {
+    if (error instanceof OutputClosedError) return 0;
+    throw explain(error, plan, verbose);
+  }
+}
+
+function bufferingOf(mode: string | undefined): Buffering {
+  return mode === "full" || mode === "none" ? mode : "line";
+}
+
+/** bpftrace calls the program of -e `stdin`. */
+function sourceName({ program }: Invocation): string {
+  return program === "bpftrace" ? "stdin" : "-e";
+}
+
+function readInput(path: string): Buffer {
+  try {
+    return readFileSync(path === "-" ? 0 : path);
+  } catch (cause) {
+    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    const reason = missing ? "no such file" : cause instanceof Error ? cause.message : String(cause);
+    throw new BpfkitError(`Cannot read ${path}: ${reason}`, {
+      code: "cli/input",
+      hints: missing ? ["A program on the command line goes behind -e"] : [],
+      cause,
+    });
+  }
+}
+
+function message(line: string): void {
+  writeSync(2, `${line}\n`);
+}
+
+async function showVersion(): Promise<number> {
+  const { version } = await import("../version.ts");
+  writeSync(1, `bpfkit ${version()}\n`);
+  return 0;
+}

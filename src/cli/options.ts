@@ -1,0 +1,71 @@
+import type { OptionRow } from "./command.ts";
+
+const help: OptionRow = { name: "help", short: "h", summary: "show this help" };
+const btf: OptionRow = {
+  name: "btf",
+  value: "FILE",
+  summary: "the kernel's types: raw BTF or an ELF file with it, for kernels without their own",
+};
+const unsafe: OptionRow = {
+  name: "unsafe",
+  summary: "allow functions that change the system, as system() and signal()",
+};
+
+export const debugStages = ["ast", "types", "ir", "asm", "elf", "plan", "verifier"] as const;
+
+export const traceOptions: readonly OptionRow[] = [
+  { name: "execute", short: "e", value: "PROGRAM", summary: "run this program" },
+  { name: "list", short: "l", summary: "list probes that match a pattern; with -v also their arguments" },
+  { name: "pid", short: "p", value: "PID", summary: "trace this process only, until it ends" },
+  {
+    name: "cmd",
+    short: "c",
+    value: "COMMAND",
+    summary: "run a command, traced from its first call to its end",
+  },
+  { name: "output", short: "o", value: "FILE", summary: "write the output to a file" },
+  {
+    name: "format",
+    short: "f",
+    value: "FORMAT",
+    choices: ["text", "json"],
+    summary: "text, or one JSON object a line",
+  },
+  {
+    name: "buffering",
+    short: "B",
+    value: "MODE",
+    choices: ["line", "full", "none"],
+    summary: "when output is written: line (as soon as the reader is idle), full, none",
+  },
+  { name: "quiet", short: "q", summary: "no messages about the run" },
+  { name: "verbose", short: "v", summary: "say more, such as the verifier's log of a rejected program" },
+  {
+    name: "debug",
+    short: "d",
+    value: "STAGE",
+    choices: debugStages,
+    summary: "print a stage of the compilation instead of running",
+  },
+  { name: "dry-run", summary: "stop once everything is attached" },
+  unsafe,
+  { name: "no-warnings", summary: "no warnings about the script" },
+  btf,
+  {
+    name: "kernel",
+    value: "KERNEL",
+    choices: ["linux"],
+    summary: "the kernel that programs are loaded into",
+  },
+  { name: "info", summary: "show what this kernel can do" },
+  help,
+  { name: "version", short: "V", summary: "show the version" },
+];
+
+export const buildOptions: readonly OptionRow[] = [
+  { name: "output", short: "o", value: "FILE", summary: "the object to write" },
+  btf,
+  unsafe,
+  { name: "verbose", short: "v", summary: "say more" },
+  help,
+];

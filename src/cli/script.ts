@@ -1,0 +1,78 @@
+import { writeSync } from "node:fs";
+import { compileScript, printAssembly, type CompileTarget } from "../bpftrace/index.ts";
+import { DiagnosticError, type Diagnostic, type SourceText } from "../diagnostic.ts";
+import type { Kernel } from "../kernel/index.ts";
+import type { Features } from "../loader/index.ts";
+import type { ObjectSpec, TracePlan } from "../object/index.ts";
+import { renderDiagnostic, styleFor } from "../report/index.ts";
+import { kernelTarget, kernelWorld } from "../script/index.ts";
+import { environmentSettings } from "./parameters.ts";
+
+/** What can be loaded and run. */
+export interface Runnable {
+  readonly object: ObjectSpec;
+  readonly plan: TracePlan;
+  /** Texts of the compiler's stages, where there was a compiler. */
+  readonly stages?: Readonly<Record<string, () => string>>;
+}
+
+export interface ScriptRequest {
+  readonly source: SourceText;
+  readonly kernel: Kernel;
+  readonly features: Features;
+  readonly positional: readonly string[];
+  readonly named: Readonly<Record<string, string>>;
+  readonly unsafe: boolean;
+  readonly warnings: boolean;
+  readonly child: boolean;
+  readonly pid: number | undefined;
+  readonly printIr: boolean;
+  /** Absent: for the kernel at hand. */
+  readonly target?: CompileTarget;
+}
+
+/**
+ * Compiles a script and prints its warnings.
+ * @throws DiagnosticError with everything that is wrong with it
+ */
+export function compileHere(request: ScriptRequest): Runnable {
+  const { source, kernel, features, pid } = request;
+  const compiled = compileScript(source, kernelWorld(kernel), {
+    target: request.target ?? kernelTarget(kernel, features),
+    positional: request.positional,
+    named: request.named,
+    unsafe: request.unsafe,
+    config: environmentSettings(process.env),
+    child: request.child,
+    printIr: request.printIr,
+    ...(pid !== undefined && { pid }),
+  });
+  const { object, plan, diagnostics } = compiled;
+  if (!object || !plan) throw new DiagnosticError(diagnostics);
+  if (request.warnings) showWarnings(diagnostics);
+  return {
+    object,
+    plan,
+    stages: {
+      ast: () => treeText(compiled.program),
+      types: () => treeText(compiled.checked),
+      ir: () => compiled.ir ?? "",
+      asm: () => printAssembly(object),
+    },
+  };
+}
+
+function treeText(tree: unknown): string {
+  return `${JSON.stringify(tree, shownInTree, 2)}\n`;
+}
+
+/** Spans all carry the whole text, and 64-bit values are no JSON. */
+function shownInTree(key: string, value: unknown): unknown {
+  if (key === "source") return undefined;
+  return typeof value === "bigint" ? String(value) : value;
+}
+
+function showWarnings(diagnostics: readonly Diagnostic[]): void {
+  const style = styleFor({ isTTY: process.stderr.isTTY }, process.env);
+  for (const diagnostic of diagnostics) writeSync(2, `${renderDiagnostic(diagnostic, style)}\n`);
+}

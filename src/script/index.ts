@@ -1,0 +1,2 @@
+export { kernelWorld } from "./kernel-world.ts";
+export { kernelTarget } from "./kernel-target.ts";

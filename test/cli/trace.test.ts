@@ -1,0 +1,198 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+
+const launcher = resolve("bpfkit");
+const folder = mkdtempSync(join(tmpdir(), "bpfkit-cli-"));
+const canTrace = process.getuid?.() === 0 && existsSync("/sys/kernel/btf/vmlinux");
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function bpfkit(...args: readonly string[]): { out: string; err: string; code: number | null } {
+  const { stdout, stderr, status } = spawnSync(launcher, args, { encoding: "utf8", cwd: folder });
+  return { out: stdout, err: stderr, code: status };
+}
+
+function trace(script: string, ...args: readonly string[]): ReturnType<typeof bpfkit> {
+  return bpfkit("trace", ...args, "-e", script);
+}
+
+describe("the command line", () => {
+  it("helps, and says what it does not know", () => {
+    expect(bpfkit("--version").out).toMatch(/^bpfkit \d+\.\d+\.\d+\n$/);
+    expect(bpfkit("trace", "--help").out).toContain("--dry-run");
+    expect(bpfkit("nonsense")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("Unknown command nonsense"),
+    });
+    expect(bpfkit("trace", "--nonsense")).toMatchObject({ code: 1, out: "" });
+    expect(bpfkit("trace", "-f", "xml", "x.bt").err).toContain("one of text, json, not xml");
+    expect(bpfkit("trace")).toMatchObject({ code: 1, err: expect.stringContaining("Nothing to run") });
+    expect(bpfkit("trace", "missing.bt").err).toContain("Cannot read missing.bt: no such file");
+  });
+
+  it("completes in three shells", () => {
+    for (const shell of ["bash", "zsh", "fish"]) {
+      expect(bpfkit("completion", shell).out).toContain("dry-run");
+    }
+    const { status } = spawnSync("bash", ["-n"], { input: bpfkit("completion", "bash").out });
+    expect(status).toBe(0);
+  });
+});
+
+describe.skipIf(!canTrace)("trace on the running kernel", () => {
+  it("runs BEGIN and END, prints maps, and ends with the script's code", () => {
+    const { out, err, code } = trace(
+      'BEGIN { printf("%s %d\\n", comm, 6 * 7); @x = 1; @y["a", 2] = 3; exit(4) } END { printf("bye\\n") }',
+    );
+    expect(out).toBe("bpfkit 42\nbye\n\n\n@x: 1\n@y[a, 2]: 3\n");
+    expect(err).toBe("Attached 2 probes\n");
+    expect(code).toBe(4);
+  });
+
+  it("is bpftrace when it is called so", () => {
+    const link = join(folder, "bpftrace");
+    symlinkSync(launcher, link);
+    const { stdout } = spawnSync(link, ["-q", "-e", "BEGIN { print(comm); exit() }"], { encoding: "utf8" });
+    expect(stdout).toBe("bpftrace\n\n\n");
+  });
+
+  it("writes JSON lines", () => {
+    const { out } = trace('BEGIN { printf("a\\"b"); print((1, "x")); @[1] = count(); exit() }', "-f", "json");
+    expect(
+      out
+        .trim()
+        .split("\n")
+        .map((line): unknown => JSON.parse(line)),
+    ).toEqual([
+      { type: "attached_probes", count: 1, data: { probes: 1 } },
+      { type: "printf", data: 'a"b' },
+      { type: "value", data: [1, "x"] },
+      { type: "map", data: { "@": { 1: 1 } } },
+    ]);
+  });
+
+  it("traces a command from its first call to its end", () => {
+    const { out, code } = trace(
+      'tracepoint:syscalls:sys_enter_execve /pid == cpid/ { printf("%d ", pid == cpid); join(args.argv); }',
+      "-c",
+      "/bin/echo 'two words' three",
+    );
+    expect(code).toBe(0);
+    expect(out).toContain("1 /bin/echo two words three\n");
+    expect(out).toContain("two words three\n");
+  });
+
+  it("counts what it cannot deliver: nothing is unaccounted for", () => {
+    const file = join(folder, "events.txt");
+    const { err } = trace(
+      'tracepoint:raw_syscalls:sys_enter /pid == cpid && (args.id == 0 || args.id == 1)/ { printf("%d\\n", args.id); }',
+      "-o",
+      file,
+      "-c",
+      "dd if=/dev/zero of=/dev/null bs=1 count=50000 status=none",
+    );
+    const delivered = readFileSync(file, "utf8").trimEnd().split("\n").length;
+    const lost = [...err.matchAll(/^Lost (\d+) events$/gm)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    );
+    // The program's own start reads a little too.
+    expect(delivered + lost).toBeGreaterThanOrEqual(100_000);
+    expect(delivered + lost).toBeLessThan(100_100);
+  });
+
+  it("ends with the process of -p", async () => {
+    const child = spawn("sleep", ["0.5"]);
+    const script = 'interval:s:60 { exit() } END { printf("over\\n") }';
+    const { out, code } = trace(script, "-p", String(child.pid));
+    expect(out).toBe("over\n\n\n");
+    expect(code).toBe(0);
+  });
+
+  it("detaches and prints maps on Ctrl-C", async () => {
+    const child = spawn(launcher, ["trace", "-e", "BEGIN { @ = 1 } interval:s:60 { exit() }"]);
+    let out = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+    child.stderr.once("data", () => child.kill("SIGINT"));
+    const code = await new Promise((done) => child.once("close", done));
+    expect({ out, code }).toEqual({ out: "\n\n@: 1\n", code: 0 });
+  });
+
+  it("ends quietly when nobody reads any more, and loudly when the disk is full", () => {
+    const shell = `"${launcher}" trace -q -e 'interval:ms:5 { print(1) }' | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = spawnSync("bash", ["-c", shell], { encoding: "utf8" });
+    expect({ stdout, stderr }).toEqual({ stdout: "1\n0\n", stderr: "" });
+    const full = trace("BEGIN { print(1); exit() }", "-o", "/dev/full");
+    expect(full.code).toBe(1);
+    expect(full.err).toContain("no space left");
+  });
+
+  it("stops before running with --dry-run and -d", () => {
+    expect(trace("BEGIN { print(1) }", "--dry-run").out).toBe("");
+    expect(trace("BEGIN { print(1) }", "-d", "asm").out).toContain("ringbuf_submit");
+  });
+
+  it("runs a built object without a compiler", () => {
+    const script = join(folder, "hello.bt");
+    writeFileSync(script, 'BEGIN { printf("built %d\\n", 1); exit() }');
+    expect(bpfkit("build", script, "-o", join(folder, "hello.bpf.o"))).toMatchObject({ code: 0, err: "" });
+    expect(bpfkit("trace", "-q", join(folder, "hello.bpf.o"))).toMatchObject({
+      code: 0,
+      out: "built 1\n\n\n",
+    });
+  });
+
+  it.each([
+    ["a syntax error", 'BEGIN { printf("x" }', /^-e:1:\d+.*ERROR: Expected/],
+    [
+      "an unknown probe",
+      "tracepoint:sched:sched_swich { }",
+      /no tracepoint.*\n.*\n\s*\^~+\nHINT: .*sched_switch/,
+    ],
+    [
+      "an unknown field",
+      "tracepoint:sched:sched_switch { print(args.nope) }",
+      /no field 'nope'\n.*\n +\^~~~/,
+    ],
+    ["an unknown function", "BEGIN { nofunc(1) }", /Unknown function 'nofunc'/],
+    ["an unknown type", "BEGIN { print(((struct nosuch *)0)->x) }", /Unknown type 'struct nosuch'/],
+    ["a type mismatch", 'BEGIN { $a = 1; $a = "x" }', /ERROR: .*\$a/],
+    ["a missing --unsafe", 'BEGIN { system("true") }', /unsafe.*\n.*\n.*\nHINT: .*--unsafe/],
+  ])("says one clear thing about %s", (_what, script, message) => {
+    const { err, code, out } = trace(script);
+    expect(err).toMatch(message);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+  });
+
+  it("names the missing capability", () => {
+    const { stderr, status } = spawnSync(
+      "setpriv",
+      [
+        "--reuid",
+        "65534",
+        "--clear-groups",
+        "--bounding-set=-all",
+        launcher,
+        "trace",
+        "-e",
+        "BEGIN { exit() }",
+      ],
+      { encoding: "utf8", env: { ...process.env, HOME: "" } },
+    );
+    expect(stderr).toMatch(/EPERM[^]*HINT: .*CAP_BPF/);
+    expect(status).toBe(1);
+  });
+
+  it("says where types can come from when there are none", () => {
+    const { err, code } = trace(
+      "BEGIN { print(((struct task_struct *)curtask)->pid) }",
+      "--btf",
+      "/dev/null",
+    );
+    expect(err).toContain("BTF");
+    expect(code).toBe(1);
+  });
+});

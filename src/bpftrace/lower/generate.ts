@@ -1,5 +1,5 @@
 import type { Diagnostic } from "../../diagnostic.ts";
-import { compileModule, printModule } from "../../ir/index.ts";
+import { compileModule, JumpRangeError, printModule, StackOverflowError } from "../../ir/index.ts";
 import type { ObjectSpec, ProgramSpec, TracePlan } from "../../object/index.ts";
 import type { CheckedProgram } from "../typed.ts";
 import { holdLocalValues } from "./core-values.ts";
@@ -25,9 +25,12 @@ export function generate(checked: CheckedProgram, options: GenerateOptions): Gen
   const ir = options.printIr
     ? lowered.programs.map(({ module }) => printModule(module)).join("\n")
     : undefined;
-  const failed = lowered.diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  const diagnostics = [...lowered.diagnostics];
+  const failed = diagnostics.some((diagnostic) => diagnostic.severity === "error");
   const btf = encodeBtf(lowered.types.types);
-  const programs = failed ? [] : lowered.programs.map((program) => code(program, options, btf));
+  const programs = failed
+    ? []
+    : lowered.programs.flatMap((program) => code(program, options, btf, diagnostics) ?? []);
   return {
     object: {
       license: checked.config.license,
@@ -36,12 +39,25 @@ export function generate(checked: CheckedProgram, options: GenerateOptions): Gen
       btf,
     },
     plan: lowered.plan,
-    diagnostics: lowered.diagnostics,
+    diagnostics,
     ...(ir !== undefined && { ir }),
   };
 }
 
-function code({ module, spec }: LoweredProgram, { target }: LowerOptions, btf: Uint8Array): ProgramSpec {
-  const { insns, relocations, functions, lines } = compileModule(module, { cpu: `v${target.cpu}` });
-  return { ...spec, insns: holdLocalValues(insns, relocations, btf), relocations, functions, lines };
+function code(
+  { module, spec, span }: LoweredProgram,
+  { target }: LowerOptions,
+  btf: Uint8Array,
+  diagnostics: Diagnostic[],
+): ProgramSpec | undefined {
+  try {
+    const { insns, relocations, functions, lines } = compileModule(module, { cpu: `v${target.cpu}` });
+    return { ...spec, insns: holdLocalValues(insns, relocations, btf), relocations, functions, lines };
+  } catch (error) {
+    // The script asks for more than one program of the kernel can be.
+    if (!(error instanceof StackOverflowError || error instanceof JumpRangeError)) throw error;
+    const { message, hints } = error;
+    diagnostics.push({ code: "bpftrace/too-large", severity: "error", message, span, hints });
+    return undefined;
+  }
 }

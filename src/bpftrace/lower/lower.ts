@@ -1,4 +1,4 @@
-import type { Diagnostic } from "../../diagnostic.ts";
+import type { Diagnostic, Span } from "../../diagnostic.ts";
 import type { IrModule } from "../../ir/index.ts";
 import type { MapSpec, PlanProbe, ProgramSpec, TracePlan } from "../../object/index.ts";
 import { PLAN_VERSION } from "../../object/index.ts";
@@ -36,6 +36,8 @@ export interface LowerOptions {
 /** Everything about a program but its code, which its module still is to become. */
 export interface LoweredProgram {
   readonly module: IrModule;
+  /** The probe, for messages. */
+  readonly span: Span;
   readonly spec: Omit<ProgramSpec, "insns" | "relocations" | "functions" | "lines">;
 }
 
@@ -115,6 +117,7 @@ function lowerProgram(unit: Unit, probe: CheckedProbe, target: CheckedTarget, na
   const { type, expectedAttachType, typed } = kind;
   return {
     module: body.finish(),
+    span: probe.span,
     spec: {
       name,
       section: sectionName(kind, target.attach),

@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { decodeUtf8, encodeUtf8 } from "../util/index.ts";
 import { essentialName } from "./core/relocation.ts";
 import { BtfError } from "./error.ts";
@@ -74,6 +75,8 @@ export class Btf {
   readonly #words: Uint32Array;
   /** Index into #words of each own type. */
   readonly #starts: Uint32Array;
+  /** All strings as one, of which each name is a slice; "" where they are not plain ASCII. */
+  #text: string | undefined;
   #names: NameChains | undefined;
   #flavours: number[] | undefined;
 
@@ -135,6 +138,8 @@ export class Btf {
     if (start >= this.#strings.length)
       throw new BtfError("btf/bad-string", `BTF string offset ${offset} is outside the string section`);
     // A section always ends in NUL, see readSections.
+    const text = (this.#text ??= asciiText(this.#strings));
+    if (text !== "") return text.slice(start, text.indexOf("\0", start));
     return decodeUtf8(this.#strings, start, this.#strings.indexOf(0, start));
   }
 
@@ -209,19 +214,30 @@ export class Btf {
   /** The `index`-th member; for loops that must not build all of them. */
   member(id: number, index: number): BtfMember {
     if (!isComposite(this.kind(id))) throw this.#wrongKind(id, "has no members");
-    const place = this.#item(id, index, 2);
-    const wide = this.kindFlag(id);
     return {
-      name: this.string(this.#item(id, index, 0)),
-      type: this.#checkId(this.#item(id, index, 1), id),
-      bitOffset: wide ? place & 0xff_ffff : place,
-      bitSize: wide ? place >>> 24 : 0,
+      name: this.memberName(id, index),
+      type: this.memberType(id, index),
+      bitOffset: this.memberBitOffset(id, index),
+      bitSize: this.memberBitSize(id, index),
     };
   }
 
   /** Type of the `index`-th member alone. */
   memberType(id: number, index: number): number {
     return this.#checkId(this.#item(id, index, 1), id);
+  }
+
+  memberName(id: number, index: number): string {
+    return this.string(this.#item(id, index, 0));
+  }
+
+  memberBitOffset(id: number, index: number): number {
+    const place = this.#item(id, index, 2);
+    return this.kindFlag(id) ? place & 0xff_ffff : place;
+  }
+
+  memberBitSize(id: number, index: number): number {
+    return this.kindFlag(id) ? this.#item(id, index, 2) >>> 24 : 0;
   }
 
   params(id: number): BtfParam[] {
@@ -234,7 +250,23 @@ export class Btf {
 
   enumerators(id: number): BtfEnumerator[] {
     if (!isEnum(this.kind(id))) throw this.#wrongKind(id, "has no enumerators");
-    return this.#items(id, (index) => this.#enumerator(id, index));
+    return this.#items(id, (index) => ({
+      name: this.enumeratorName(id, index),
+      value: BigInt(this.enumeratorValue(id, index)),
+    }));
+  }
+
+  enumeratorName(id: number, index: number): string {
+    return this.string(this.#item(id, index, 0));
+  }
+
+  /** A number for ENUM, a bigint for ENUM64. */
+  enumeratorValue(id: number, index: number): number | bigint {
+    const low = this.#item(id, index, 1);
+    const signed = this.kindFlag(id);
+    if (this.kind(id) === BtfKind.Enum) return signed ? low | 0 : low;
+    const high = this.#item(id, index, 2);
+    return (BigInt(signed ? high | 0 : high) << 32n) | BigInt(low);
   }
 
   /** Variables of a data section. */
@@ -255,6 +287,23 @@ export class Btf {
   /** What a declaration tag is attached to: a member's or parameter's index, or -1 for the whole. */
   componentIndex(id: number): number {
     return this.#extra(id, BtfKind.DeclTag, 0) | 0;
+  }
+
+  /** Calls `visit` with each type id that the type refers to. */
+  eachReference(id: number, visit: (target: number) => void): void {
+    if (id === 0) return;
+    if (id < this.firstId) return this.#ancestor().eachReference(id, visit);
+    const start = this.#start(id);
+    const info = this.#words[start + 1]!;
+    const { refersToType, fixed, item } = kindTable[kindOf(info)]!;
+    if (refersToType) visit(this.#checkId(this.#words[start + 2]!, id));
+    for (let index = 0; index < fixed.length; index++)
+      if (fixed[index] === "type") visit(this.#checkId(this.#words[start + 3 + index]!, id));
+    const field = item.indexOf("type");
+    if (field < 0) return;
+    const end = this.#starts[id + 1 - this.firstId] ?? this.#words.length;
+    for (let at = start + 3 + fixed.length + field; at < end; at += item.length)
+      visit(this.#checkId(this.#words[at]!, id));
   }
 
   /** The type's words as they are, struct btf_type first; see kindTable for what each one is. */
@@ -296,7 +345,7 @@ export class Btf {
       const count = this.vlen(id);
       for (let index = 0; index < count; index++) {
         if (offsets.has(this.#item(id, index, 0)))
-          return { type: id, value: this.#enumerator(id, index).value };
+          return { type: id, value: BigInt(this.enumeratorValue(id, index)) };
       }
     }
     return undefined;
@@ -315,15 +364,6 @@ export class Btf {
     return [...names]
       .filter((name) => essentialName(name) !== name)
       .flatMap((name) => this.#findOwn(name, undefined, false));
-  }
-
-  #enumerator(id: number, index: number): BtfEnumerator {
-    const name = this.string(this.#item(id, index, 0));
-    const low = this.#item(id, index, 1);
-    const signed = this.kindFlag(id);
-    if (this.kind(id) === BtfKind.Enum) return { name, value: BigInt(signed ? low | 0 : low) };
-    const high = this.#item(id, index, 2);
-    return { name, value: (BigInt(signed ? high | 0 : high) << 32n) | BigInt(low) };
   }
 
   #findOwn(name: string, kind: BtfKind | undefined, firstOnly: boolean): number[] {
@@ -423,6 +463,11 @@ export class Btf {
   #wrongKind(id: number, what: string): BtfError {
     return new BtfError("btf/wrong-kind", `BTF type ${id} (${this.kindName(id)}) ${what}`);
   }
+}
+
+function asciiText(strings: Uint8Array): string {
+  if (!isAscii(strings)) return "";
+  return Buffer.from(strings.buffer, strings.byteOffset, strings.byteLength).toString("latin1");
 }
 
 /** The info word keeps vlen in bits 0-23, the kind in 24-30 and the kind flag in 31. */

@@ -1,6 +1,6 @@
 import type { Btf } from "../btf.ts";
 import { BtfError } from "../error.ts";
-import { BtfKind, isComposite, kindTable } from "../kind.ts";
+import { BtfKind, isComposite } from "../kind.ts";
 import { CWriter } from "./c-writer.ts";
 
 const Order = { None: 0, Running: 1, Done: 2 } as const;
@@ -218,17 +218,9 @@ export class CEmitter {
 /** Types that another type refers to. */
 function findReferenced(btf: Btf): Uint8Array {
   const referenced = new Uint8Array(btf.typeCount);
-  for (let id = 1; id < btf.typeCount; id++) {
-    const words = btf.words(id);
-    const { refersToType, fixed, item } = kindTable[btf.kind(id)]!;
-    if (refersToType) referenced[words[2]!] = 1;
-    fixed.forEach((role, index) => {
-      if (role === "type") referenced[words[3 + index]!] = 1;
-    });
-    const at = item.indexOf("type");
-    if (at < 0) continue;
-    for (let word = 3 + fixed.length + at; word < words.length; word += item.length)
-      referenced[words[word]!] = 1;
-  }
+  const mark = (id: number): void => {
+    referenced[id] = 1;
+  };
+  for (let id = 1; id < btf.typeCount; id++) btf.eachReference(id, mark);
   return referenced;
 }

@@ -7,6 +7,7 @@ import { Alignments, padding } from "./layout.ts";
 type Names = Map<string, number>;
 
 const maxOutput = 1 << 28;
+const chunkSize = 1 << 16;
 
 /** Kinds that stand between a declared name and its base type. */
 const derived: ReadonlySet<BtfKind> = new Set<BtfKind>([
@@ -32,29 +33,38 @@ const qualifiers: Partial<Record<BtfKind, string>> = {
 export class CWriter {
   readonly #btf: Btf;
   readonly #alignments: Alignments;
-  readonly #parts: string[] = [];
+  readonly #chunks: string[] = [];
+  #chunk = "";
   #length = 0;
   #depth = 0;
   /** Struct, union and enum tags, and (as in libbpf) names of integers. */
   readonly #tags: Names = new Map();
   /** Typedefs and enumerators. */
   readonly #identifiers: Names = new Map();
-  readonly #resolved = new Map<number, string>();
+  readonly #resolved: (string | undefined)[];
 
   constructor(btf: Btf) {
     this.#btf = btf;
     this.#alignments = new Alignments(btf);
+    this.#resolved = Array.from({ length: btf.typeCount });
   }
 
   write(text: string): void {
-    this.#length += text.length;
-    if (this.#length > maxOutput)
-      throw new BtfError("btf/too-large", "The C text of these types is without end");
-    this.#parts.push(text);
+    this.#chunk += text;
+    if (this.#chunk.length > chunkSize) this.#flush();
   }
 
   finish(): string {
-    return this.#parts.join("");
+    this.#flush();
+    return this.#chunks.join("");
+  }
+
+  #flush(): void {
+    this.#length += this.#chunk.length;
+    if (this.#length > maxOutput)
+      throw new BtfError("btf/too-large", "The C text of these types is without end");
+    this.#chunks.push(this.#chunk);
+    this.#chunk = "";
   }
 
   /** Name of a struct, union, enum or integer. */
@@ -85,12 +95,14 @@ export class CWriter {
     let afterBitfield = false;
     const count = btf.vlen(id);
     for (let index = 0; index < count; index++) {
-      const { name, type, bitOffset, bitSize } = btf.member(id, index);
+      const type = btf.memberType(id, index);
+      const bitOffset = btf.memberBitOffset(id, index);
+      const bitSize = btf.memberBitSize(id, index);
       const alignment = packed ? 1 : this.#alignments.of(type);
       const pads = padding(end, bitOffset, alignment, afterBitfield && bitSize > 0);
       for (const pad of pads) this.write(`\n${indent}${pad};`);
       this.write(`\n${indent}`);
-      this.declaration(type, name, level + 1);
+      this.declaration(type, btf.memberName(id, index), level + 1);
       this.write(bitSize > 0 ? `: ${bitSize};` : ";");
       end = bitOffset + (bitSize > 0 ? bitSize : this.#bits(type));
       afterBitfield = bitSize > 0;
@@ -112,16 +124,19 @@ export class CWriter {
     const wide = btf.kind(id) === BtfKind.Enum64;
     const suffix = wide ? (btf.kindFlag(id) ? "LL" : "ULL") : "";
     const indent = "\t".repeat(level + 1);
-    const enumerators = btf.enumerators(id);
+    let needsMode = true;
     this.write(" {");
-    for (const { name, value } of enumerators)
-      this.write(`\n${indent}${numbered(name, this.#identifiers)} = ${value}${suffix},`);
+    for (let index = 0, count = btf.vlen(id); index < count; index++) {
+      const name = numbered(btf.enumeratorName(id, index), this.#identifiers);
+      const value = btf.enumeratorValue(id, index);
+      this.write(`\n${indent}${name} = ${value}${suffix},`);
+      // Where a value needs more than 32 bits the enum is as wide by itself.
+      if (typeof value === "bigint" && BigInt.asUintN(64, value) >> 32n !== 0n) needsMode = false;
+    }
     this.write(`\n${"\t".repeat(level)}}`);
     const size = btf.size(id);
     if (size === 1) this.write(" __attribute__((mode(byte)))");
-    // Where a value needs more than 32 bits the enum is as wide by itself.
-    else if (size === 8 && enumerators.every(({ value }) => !wide || BigInt.asUintN(64, value) >> 32n === 0n))
-      this.write(" __attribute__((mode(word)))");
+    else if (size === 8 && needsMode) this.write(" __attribute__((mode(word)))");
   }
 
   typedef(id: number): void {
@@ -278,14 +293,14 @@ export class CWriter {
   }
 
   #name(id: number, names: Names): string {
-    const known = this.#resolved.get(id);
+    const known = this.#resolved[id];
     if (known !== undefined) return known;
     const btf = this.#btf;
     const kind = btf.kind(id);
     const plain = kind === BtfKind.Fwd || (kind === BtfKind.Enum && btf.vlen(id) === 0);
     const original = btf.name(id);
     const name = plain || original === "" ? original : numbered(original, names);
-    this.#resolved.set(id, name);
+    this.#resolved[id] = name;
     return name;
   }
 

@@ -1,4 +1,4 @@
-import type { Btf, BtfMember } from "../btf.ts";
+import type { Btf } from "../btf.ts";
 import { BtfError } from "../error.ts";
 import { BtfKind } from "../kind.ts";
 
@@ -8,30 +8,33 @@ const maxDepth = 64;
 /** Alignments as a C compiler would choose them, in bytes; 0 for types without size. */
 export class Alignments {
   readonly #btf: Btf;
-  readonly #known = new Map<number, number>();
+  /** One more than the alignment; 0 where it is not known yet. */
+  readonly #known: Uint8Array;
 
   constructor(btf: Btf) {
     this.#btf = btf;
+    this.#known = new Uint8Array(btf.typeCount);
   }
 
   of(id: number, depth = 0): number {
-    const known = this.#known.get(id);
-    if (known !== undefined) return known;
+    const known = this.#known[id]!;
+    if (known > 0) return known - 1;
     if (depth > maxDepth) throw new BtfError("btf/loop", `BTF type ${id} nests too deeply`);
     const alignment = this.#compute(id, depth);
-    this.#known.set(id, alignment);
+    this.#known[id] = alignment + 1;
     return alignment;
   }
 
   /** A struct that a compiler would lay out otherwise unless told to pack it. */
   isPacked(id: number): boolean {
+    const btf = this.#btf;
     let largest = 1;
-    for (const member of this.#btf.members(id)) {
-      const alignment = this.of(member.type);
-      if (misaligned(member, alignment)) return true;
+    for (let index = 0, count = btf.vlen(id); index < count; index++) {
+      const alignment = this.of(btf.memberType(id, index));
+      if (misaligned(btf, id, index, alignment)) return true;
       largest = Math.max(largest, alignment);
     }
-    return this.#btf.size(id) % largest !== 0;
+    return btf.size(id) % largest !== 0;
   }
 
   #compute(id: number, depth: number): number {
@@ -61,19 +64,21 @@ export class Alignments {
   }
 
   #ofComposite(id: number, depth: number): number {
+    const btf = this.#btf;
     let largest = 1;
-    for (const member of this.#btf.members(id)) {
-      const alignment = this.of(member.type, depth + 1);
+    for (let index = 0, count = btf.vlen(id); index < count; index++) {
+      const alignment = this.of(btf.memberType(id, index), depth + 1);
       if (alignment === 0) return 0;
       largest = Math.max(largest, alignment);
-      if (misaligned(member, alignment)) return 1;
+      if (misaligned(btf, id, index, alignment)) return 1;
     }
-    return this.#btf.size(id) % largest === 0 ? largest : 1;
+    return btf.size(id) % largest === 0 ? largest : 1;
   }
 }
 
-function misaligned({ bitSize, bitOffset }: BtfMember, alignment: number): boolean {
-  return alignment > 0 && bitSize === 0 && bitOffset % (8 * alignment) !== 0;
+function misaligned(btf: Btf, id: number, index: number, alignment: number): boolean {
+  if (alignment === 0 || btf.memberBitSize(id, index) > 0) return false;
+  return btf.memberBitOffset(id, index) % (8 * alignment) !== 0;
 }
 
 const pads = [

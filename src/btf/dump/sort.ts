@@ -23,13 +23,37 @@ export function sortForC(btf: Btf): Uint32Array {
   for (let id = 0; id < btf.typeCount; id++) if (!silent.has(btf.kind(id))) ids.push(id);
   const places = namePlaces(btf, ids);
   const span = places.size + 1;
-  const keys = new Float64Array(btf.typeCount);
-  for (const id of ids) {
-    const sortName = places.get(sortNameOffset(btf, id))!;
-    keys[id] = (rank(btf, id) * span + sortName) * span + places.get(btf.nameOffset(id))!;
-  }
+  // Rank, sort name, own name and id as one number: 4 + 2 * 17 + 17 bits for a large kernel, of the 53 there are.
+  const keys = Float64Array.from(ids, (id) => {
+    const names = places.get(sortNameOffset(btf, id))! * span + places.get(btf.nameOffset(id))!;
+    return (rank(btf, id) * span * span + names) * btf.typeCount + id;
+  });
+  if (lastRank * span * span * btf.typeCount > Number.MAX_SAFE_INTEGER)
+    throw new BtfError("btf/too-large", `${btf.typeCount} types are too many to be sorted`);
+  keys.sort();
+  const sorted = Uint32Array.from(keys, (key) => key % btf.typeCount);
+  sortTies(btf, keys, sorted);
+  return sorted;
+}
+
+/** Orders types that only differ in their ids by the hash of their make-up. */
+function sortTies(btf: Btf, keys: Float64Array, sorted: Uint32Array): void {
   const hashes = new TypeHashes(btf);
-  return Uint32Array.from(ids).sort((a, b) => keys[a]! - keys[b]! || hashes.compare(a, b) || a - b);
+  const high = new Uint32Array(btf.typeCount);
+  const low = new Uint32Array(btf.typeCount);
+  const group = (index: number): number => (keys[index]! - sorted[index]!) / btf.typeCount;
+  for (let start = 0, end = 0; start < sorted.length; start = end) {
+    const key = group(start);
+    for (end = start + 1; end < sorted.length && group(end) === key;) end++;
+    if (end === start + 1) continue;
+    const tied = sorted.subarray(start, end);
+    for (const id of tied) {
+      const hash = hashes.of(id, true);
+      high[id] = hash.high;
+      low[id] = hash.low;
+    }
+    tied.sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]! || a - b);
+  }
 }
 
 /** Place of each string in byte order; equal strings share one. */
@@ -96,12 +120,8 @@ class TypeHashes {
     this.#btf = btf;
   }
 
-  compare(a: number, b: number): number {
-    const [left, right] = [this.#of(a, true, 0), this.#of(b, true, 0)];
-    return left.high - right.high || left.low - right.low;
-  }
-
-  #of(id: number, withMembers: boolean, depth: number): Hash {
+  of(id: number, withMembers: boolean, depth = 0): Hash {
+    if (this.#btf.kind(id) === BtfKind.FuncProto) return zero;
     const key = id * 2 + (withMembers ? 1 : 0);
     let hash = this.#known.get(key);
     if (!hash) {
@@ -117,15 +137,16 @@ class TypeHashes {
     const kind = btf.kind(id);
     let hash = withName(zero, btf.name(id));
     if (isEnum(kind)) {
-      for (const { name } of btf.enumerators(id)) hash = withName(hash, name);
+      for (let index = 0, count = btf.vlen(id); index < count; index++)
+        hash = withName(hash, btf.enumeratorName(id, index));
     } else if (kind === BtfKind.Struct || kind === BtfKind.Union) {
       if (!withMembers) return hash;
       for (const { name, type } of btf.members(id))
-        hash = step(withName(hash, name), this.#of(type, false, depth + 1));
+        hash = step(withName(hash, name), this.of(type, false, depth + 1));
     } else {
       if (kind === BtfKind.Array) hash = step(hash, { high: 0, low: btf.array(id).length });
       const target = next(btf, id, kind);
-      if (target !== undefined) hash = step(hash, this.#of(target, withMembers, depth + 1));
+      if (target !== undefined) hash = step(hash, this.of(target, withMembers, depth + 1));
     }
     return hash;
   }
@@ -139,6 +160,7 @@ interface Hash {
 const zero: Hash = { high: 0, low: 0 };
 
 function step(hash: Hash, value: Hash): Hash {
+  if (hash === zero && value === zero) return zero;
   const low = hash.low * 31 + value.low;
   const high = hash.high * 31 + value.high + Math.floor(low / 0x1_0000_0000);
   return { high: high % 0x1_0000_0000, low: low % 0x1_0000_0000 };

@@ -142,7 +142,7 @@ function lineJson(btf: Btf, line: CodeLine, numbers: boolean): { readonly [name:
   return {
     src,
     file: btf.string(line.fileOffset),
-    line_num: line.line,
+    line_num: line.line === 0 ? undefined : line.line,
     line_col: line.column === 0 ? undefined : line.column,
   };
 }
@@ -160,7 +160,7 @@ function opcodesJson(code: ProgramCode, slot: number, slots: number): Json {
   const hex = hexBytes(bytes).map((byte) => `0x${byte}`);
   const registers = bytes[1]!;
   return {
-    code: `0x${bytes[0]!.toString(16)}`,
+    code: hex[0],
     src_reg: `0x${(registers >> 4).toString(16)}`,
     dst_reg: `0x${(registers & 0xf).toString(16)}`,
     off: hex.slice(2, 4),

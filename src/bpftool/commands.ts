@@ -1,4 +1,5 @@
 import { BPF_ATTACH_TYPE, BPF_FUNC, BPF_LINK_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
+import { dumpBtf } from "./btf-dump.ts";
 import { showBtf } from "./btf-show.ts";
 import { DONE } from "./command.ts";
 import type { Command, ObjectRow } from "./command.ts";
@@ -97,6 +98,7 @@ export const OBJECTS: readonly ObjectRow[] = [
     commands: [
       { name: "show", run: showBtf },
       { name: "list", run: showBtf },
+      { name: "dump", run: dumpBtf },
     ],
   },
 ];

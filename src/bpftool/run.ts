@@ -62,21 +62,25 @@ const FLAGS: Readonly<Record<string, keyof ToolOptions | "ignored">> = {
   "--debug": "ignored",
 };
 
-/** Options may stand anywhere in front of the object. */
+/** Options may stand anywhere in front of `--`, as getopt(3) takes them. */
 function takeOptions(words: readonly string[]): {
   readonly options: ToolOptions;
   readonly rest: readonly string[];
 } {
   const set = new Set<string>();
-  let at = 0;
-  for (; at < words.length; at++) {
-    const flag = FLAGS[words[at]!];
-    if (flag === undefined) break;
-    set.add(flag);
+  const rest: string[] = [];
+  let baseBtf: string | undefined;
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (word === "--") {
+      rest.push(...words.slice(at + 1));
+      break;
+    }
+    const flag = Object.hasOwn(FLAGS, word) ? FLAGS[word] : undefined;
+    if (word === "-B" || word === "--base-btf") baseBtf = words[++at];
+    else if (flag === undefined) rest.push(word);
+    else set.add(flag);
   }
   const pretty = set.has("pretty");
-  return {
-    options: { json: set.has("json") || pretty, pretty, pins: set.has("pins"), baseBtf: undefined },
-    rest: words.slice(at),
-  };
+  return { options: { json: set.has("json") || pretty, pretty, pins: set.has("pins"), baseBtf }, rest };
 }

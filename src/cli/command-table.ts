@@ -1,5 +1,34 @@
 import { buildOptions, traceOptions } from "./options.ts";
-import type { CommandRow } from "./command.ts";
+import type { CommandRow, OptionRow } from "./command.ts";
+
+/** Options of the verbs that have bpftool's grammar. */
+const toolOptions: readonly OptionRow[] = [
+  { name: "json", short: "j", summary: "print JSON" },
+  { name: "pretty", short: "p", summary: "print JSON with line breaks" },
+  { name: "base-btf", short: "B", value: "FILE", summary: "BTF that a split BTF file continues" },
+  { name: "help", short: "h", summary: "show this help" },
+];
+
+/** A verb of bpftool's grammar. */
+function toolCommand(
+  name: string,
+  summary: string,
+  usage: string,
+  examples: CommandRow["examples"],
+): CommandRow {
+  return {
+    name,
+    summary,
+    usage,
+    options: toolOptions,
+    examples,
+    run: async (args, invocation) =>
+      (await import("./commands/bpftool.ts")).bpftool(
+        name === "bpftool" ? args : [name, ...args],
+        invocation,
+      ),
+  };
+}
 
 /** Every verb. A command's rooms are loaded when it runs, not before: start-up is a feature. */
 export const commands: readonly CommandRow[] = [
@@ -31,6 +60,44 @@ export const commands: readonly CommandRow[] = [
     examples: [["bpfkit build examples/process-creation.bt -o exec.bpf.o", "compile here, trace elsewhere"]],
     run: async (args, invocation) => (await import("./commands/build.ts")).build(args, invocation),
   },
+  toolCommand(
+    "prog",
+    "show programs in the kernel and their instructions",
+    "{show [PROG] | dump xlated PROG [opcodes] [linum] | pin PROG FILE}",
+    [
+      ["bpfkit prog show", "list programs, who holds them and how long they ran"],
+      ["bpfkit prog dump xlated id 42 linum", "instructions of a program with its source lines"],
+    ],
+  ),
+  toolCommand(
+    "map",
+    "show, read and change maps in the kernel",
+    "{show | dump | lookup | update | delete | getnext | pin | freeze} [MAP] [key BYTES] [value BYTES]",
+    [["bpfkit map dump name counts", "all elements of a map, typed by its BTF"]],
+  ),
+  toolCommand("link", "show what programs are attached to", "{show [LINK] | detach LINK}", [
+    ["bpfkit link show", "list links and their targets"],
+  ]),
+  toolCommand(
+    "btf",
+    "show and print type information",
+    "{show | dump {file FILE | id ID | prog PROG | map MAP} [format {raw|c [unsorted]}] [root_id ID]}",
+    [
+      [
+        "bpfkit btf dump file /sys/kernel/btf/vmlinux format c > vmlinux.h",
+        "the kernel's types as a C header",
+      ],
+    ],
+  ),
+  toolCommand(
+    "feature",
+    "list what this program knows",
+    "list_builtins {prog_types|map_types|attach_types|link_types|helpers}",
+    [["bpfkit feature list_builtins helpers", "names of all helper functions"]],
+  ),
+  toolCommand("bpftool", "take a command line as bpftool does", "[OPTION...] OBJECT COMMAND...", [
+    ["bpfkit bpftool -j prog show", "the same as a link named bpftool would"],
+  ]),
   {
     name: "completion",
     summary: "print a completion script for a shell",

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { commands } from "./command-table.ts";
 
 /** Names that stand for a command of their own: links to the launcher. */
-const ALIASES: Readonly<Record<string, string>> = { bpftrace: "trace" };
+const ALIASES: Readonly<Record<string, string>> = { bpftrace: "trace", bpftool: "bpftool" };
 
 const path = process.env["BPFKIT_PROGRAM"] ?? process.argv[1] ?? "";
 // The launcher's word to this process alone, not to the commands that it runs.

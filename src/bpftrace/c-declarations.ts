@@ -21,9 +21,10 @@ import type { BtfView } from "./world.ts";
 /** Reads the C declarations of a script; layouts are those of 64-bit machines. */
 export function declareTypes(program: Program, btfs: readonly BtfView[], findings: Findings): Declared {
   const declared: Declared = { records: new Map(), enums: new Map(), typedefs: new Map() };
+  const started = new Map<string, ScriptRecord>();
   for (const item of program.prelude) {
     if (item.kind !== "c") continue;
-    const reader = new DeclarationReader(program.source, item.span, declared, btfs, findings);
+    const reader = new DeclarationReader(program.source, item.span, declared, btfs, findings, started);
     try {
       reader.read();
     } catch (error) {
@@ -118,6 +119,7 @@ class DeclarationReader {
   readonly #btfs: readonly BtfView[];
   readonly #findings: Findings;
   readonly #source: SourceText;
+  readonly #started: Map<string, ScriptRecord>;
   #token: Token;
 
   constructor(
@@ -126,7 +128,9 @@ class DeclarationReader {
     declared: Declared,
     btfs: readonly BtfView[],
     findings: Findings,
+    started: Map<string, ScriptRecord>,
   ) {
+    this.#started = started;
     // Offsets stay those of the script.
     this.#source = source;
     this.#lexer = new Lexer({ name: source.name, text: source.text.slice(0, span.end) });
@@ -236,24 +240,18 @@ class DeclarationReader {
     if (this.#token.text !== "{") {
       const known = this.#declared.records.get(name);
       if (known) return recordType(known);
-      return this.#fromBtf([union ? "union" : "struct"], name) ?? { kind: "void" };
+      return this.#fromBtf([union ? "union" : "struct"], name) ?? recordType(this.#start(name, union));
     }
+    if (name !== "") this.#start(name, union);
     const layout = new Layout(union, before || this.#packedBehind());
     this.#advance();
-    // Pointers to itself are allowed inside.
     while (!this.#accept("}")) {
       if (this.#token.kind === "end") this.#fail("Expected '}' in a C declaration");
       this.#members(layout, depth);
     }
     this.#attributes();
-    const record: ScriptRecord = {
-      kind: "script",
-      name,
-      union,
-      size: layout.size,
-      align: layout.align,
-      fields: layout.fields,
-    };
+    const record = this.#started.get(name) ?? emptyRecord(name, union);
+    Object.assign(record, { union, size: layout.size, align: layout.align, fields: layout.fields });
     if (name !== "") {
       if (this.#declared.records.has(name))
         this.#findings.error("duplicate-type", `'${name}' is declared already`, {
@@ -264,6 +262,16 @@ class DeclarationReader {
       this.#declared.records.set(name, record);
     }
     return recordType(record);
+  }
+
+  /** A record that pointers may name before it is whole. */
+  #start(name: string, union: boolean): ScriptRecord {
+    let record = this.#started.get(name);
+    if (!record) {
+      record = emptyRecord(name, union);
+      this.#started.set(name, record);
+    }
+    return record;
   }
 
   /** `struct a { ... } __attribute__((packed))`: the attribute stands behind what it changes. */
@@ -311,8 +319,13 @@ class DeclarationReader {
       if (this.#token.text === "(") this.#skipParentheses();
       type = { kind: "pointer", target: { kind: "void" }, space: "unknown" };
     } else if (this.#token.kind === "identifier") name = this.#advance().text;
-    if (type.kind === "void" && name !== "" && base.kind === "void")
-      this.#fail("A field's type is not known here");
+    const incomplete =
+      type.kind === "record" &&
+      type.origin.kind === "script" &&
+      type.origin.size === 0 &&
+      type.origin.fields.length === 0;
+    if ((type.kind === "void" || incomplete) && name !== "" && type === base)
+      this.#fail("The type of this field is not known here");
     type = this.#arrays(type);
     if (!this.#accept(":")) return { name, type };
     return { name, type, bits: this.#number() };
@@ -399,6 +412,10 @@ class DeclarationReader {
 function plainWord(text: string): Type | undefined {
   const type = typeWords.get(text);
   return type === "string" || type === "buffer" ? undefined : type;
+}
+
+function emptyRecord(name: string, union: boolean): ScriptRecord {
+  return { kind: "script", name, union, size: 0, align: 1, fields: [] };
 }
 
 function recordType(record: ScriptRecord): RecordType {

@@ -75,11 +75,14 @@ export class Cursor {
   }
 
   fail(message: string, span: Span = this.tokenSpan(this.#token), ...hints: readonly string[]): never {
-    if (this.#token.kind === "invalid" && this.#token.text.startsWith('"'))
-      this.findings.error("syntax", "String without a closing quote", this.span(this.#token.start));
-    else if (this.#token.kind === "invalid" && this.#token.text.startsWith("/*"))
-      this.findings.error("syntax", "Comment without an end", this.span(this.#token.start));
-    else this.findings.error("syntax", message, span, ...hints);
+    const { kind, text } = this.#token;
+    const here = this.tokenSpan(this.#token);
+    if (kind === "invalid" && text.startsWith('"'))
+      this.findings.error("syntax", "String without a closing quote", here);
+    else if (kind === "invalid" && text.startsWith("/*"))
+      this.findings.error("syntax", "Comment without an end", here);
+    // Something before swallowed what is missing here.
+    else if (kind !== "end" || !this.findings.failed) this.findings.error("syntax", message, span, ...hints);
     throw new SyntaxFailure(message);
   }
 

@@ -16,6 +16,7 @@ export {
   softwareEvents,
 } from "./probes.ts";
 export { check } from "./check/check.ts";
+export { printSyntax, printTypes } from "./print-tree.ts";
 export { parse } from "./parse.ts";
 export type { ParseOptions, ParseResult } from "./parse.ts";
 export { fieldOf, fieldsOf } from "./records.ts";

@@ -87,9 +87,9 @@ export class StatementParser implements BlockGrammar {
         return { statement: this.#for() };
       case "break":
       case "continue": {
-        const { start } = this.#cursor.advance();
+        const span = this.#cursor.tokenSpan(this.#cursor.advance());
         this.#end();
-        return { statement: { kind: word, span: this.#cursor.span(start) } };
+        return { statement: { kind: word, span } };
       }
       case "return":
         return { statement: this.#return() };

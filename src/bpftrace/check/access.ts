@@ -3,7 +3,7 @@ import { didYouMean } from "../findings.ts";
 import { fieldOf, fieldsOf } from "../records.ts";
 import { typeName } from "../type-relations.ts";
 import type { TypedExpression } from "../typed.ts";
-import { int8, pointerTo, type RecordType, type Type } from "../types.ts";
+import { type AddressSpace, int8, pointerTo, type RecordType, type Type } from "../types.ts";
 import { isLiteral, number } from "./convert.ts";
 import { broken, type Elaborator, fail, isBroken } from "./elaborator.ts";
 import { markUsed } from "./names.ts";
@@ -27,10 +27,16 @@ function followed(operand: TypedExpression): TypedExpression {
   const { type, span } = operand;
   if (type.kind !== "pointer") return operand;
   if (type.target.kind === "record") {
-    const target: RecordType = { ...type.target, space: type.space };
+    const target = whole(type.target, type.space);
     return { kind: "dereference", operand, type: target, span };
   }
   return type.target.kind === "tuple" ? { kind: "dereference", operand, type: type.target, span } : operand;
+}
+
+/** A record of the script may have been named before its size was known. */
+function whole(record: RecordType, space: AddressSpace): RecordType {
+  const { origin } = record;
+  return { ...record, size: origin.kind === "script" ? origin.size : record.size, space };
 }
 
 function member(
@@ -132,7 +138,7 @@ export function dereference(on: Elaborator, expression: Of<"unary">): TypedExpre
         span,
         "Cast it to a pointer to something first.",
       );
-    const target = type.target.kind === "record" ? { ...type.target, space: type.space } : type.target;
+    const target = type.target.kind === "record" ? whole(type.target, type.space) : type.target;
     return { kind: "dereference", operand, type: target, span };
   }
   if (type.kind === "int" && type.size === 8) {

@@ -30,6 +30,9 @@ function castTo(
     case "int":
     case "enum":
     case "bool":
+      // What the script writes as a type is no longer a literal that takes any.
+      if (operand.kind === "integer" && type.kind === "int")
+        return { kind: "cast", operand: cast(operand, type), type, span: operand.span };
       return toNumber(operand, type) ?? refuse();
     case "pointer": {
       if (from.kind === "pointer") {

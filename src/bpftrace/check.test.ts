@@ -86,7 +86,7 @@ describe("findings", () => {
       [
         "error 'tracepoint:syscalls:sys_enter_opem': There is no tracepoint 'syscalls:sys_enter_opem' (Did you mean 'syscalls:sys_enter_open'?)",
       ],
-    ].slice(0, 2) as [string, string[]],
+    ],
     [
       "tracepoint:syscalls:sys_enter_open { print(args.filname) }",
       [

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { check } from "./check/check.ts";
 import { findings, syntaxOf, world } from "./fakes.test-util.ts";

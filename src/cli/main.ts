@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { writeSync } from "node:fs";
 import { basename } from "node:path";
 import { commands } from "./command-table.ts";
@@ -9,7 +8,9 @@ const ALIASES: Readonly<Record<string, string>> = { bpftrace: "trace", bpftool: 
 const path = process.env["BPFKIT_PROGRAM"] ?? process.argv[1] ?? "";
 // The launcher's word to this process alone, not to the commands that it runs.
 delete process.env["BPFKIT_PROGRAM"];
-process.exitCode = await main(process.argv.slice(2), path);
+void main(process.argv.slice(2), path).then((code) => {
+  process.exitCode = code;
+});
 
 async function main(args: readonly string[], path: string): Promise<number> {
   const name = basename(path);

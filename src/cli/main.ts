@@ -6,11 +6,19 @@ import { commands } from "./command-table.ts";
 const ALIASES: Readonly<Record<string, string>> = { bpftrace: "trace", bpftool: "bpftool" };
 
 const path = process.env["BPFKIT_PROGRAM"] ?? process.argv[1] ?? "";
-// The launcher's word to this process alone, not to the commands that it runs.
-delete process.env["BPFKIT_PROGRAM"];
+restoreEnvironment(process.env);
 void main(process.argv.slice(2), path).then((code) => {
   process.exitCode = code;
 });
+
+/** Takes back what the launcher set for this process alone, not for the commands that it runs. */
+function restoreEnvironment(environment: NodeJS.ProcessEnv): void {
+  delete environment["BPFKIT_PROGRAM"];
+  const certificates = environment["BPFKIT_NODE_EXTRA_CA_CERTS"];
+  if (certificates === undefined) return;
+  environment["NODE_EXTRA_CA_CERTS"] = certificates;
+  delete environment["BPFKIT_NODE_EXTRA_CA_CERTS"];
+}
 
 async function main(args: readonly string[], path: string): Promise<number> {
   const name = basename(path);

@@ -148,6 +148,6 @@ test("mutated objects give typed errors only", () => {
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
 });

@@ -7,8 +7,11 @@ import { findKeyword } from "./arguments.ts";
 import { openById, openMaps, openPrograms, single } from "./handle.ts";
 import { showLinks } from "./link-show.ts";
 import { deleteFromMap, dumpMap, freezeMap, lookupMap, nextKey, updateMap } from "./map-access.ts";
+import { createMap, peekMap, popFromMap, pushToMap } from "./map-create.ts";
 import { showMaps } from "./map-show.ts";
 import { dumpProgram } from "./program-dump.ts";
+import { loadAll, loadOne } from "./program-load.ts";
+import { runProgram } from "./program-run.ts";
 import { showPrograms } from "./program-show.ts";
 import { ToolError } from "./tool-error.ts";
 
@@ -68,6 +71,9 @@ export const OBJECTS: readonly ObjectRow[] = [
       { name: "list", run: showPrograms },
       { name: "dump", run: dumpProgram },
       { name: "pin", run: pinProgram },
+      { name: "load", run: loadOne },
+      { name: "loadall", run: loadAll },
+      { name: "run", run: runProgram },
     ],
   },
   {
@@ -81,7 +87,13 @@ export const OBJECTS: readonly ObjectRow[] = [
       { name: "getnext", run: nextKey },
       { name: "delete", run: deleteFromMap },
       { name: "pin", run: pinMap },
+      { name: "create", run: createMap },
       { name: "freeze", run: freezeMap },
+      { name: "peek", run: peekMap },
+      { name: "push", run: pushToMap },
+      { name: "pop", run: popFromMap },
+      { name: "enqueue", run: pushToMap },
+      { name: "dequeue", run: popFromMap },
     ],
   },
   {

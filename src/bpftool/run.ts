@@ -26,7 +26,7 @@ export async function runTool(words: readonly string[], host: ToolHost): Promise
     return answer.exitCode ?? 0;
   } catch (error) {
     if (!(error instanceof BpfkitError)) throw error;
-    if (options.json) host.out(`{"error":"${error.message}"}\n`);
+    if (options.json) host.out(`${formatJson({ error: error.message }, options.pretty)}\n`);
     else host.err(`Error: ${error.message}\n${error.hints.map((hint) => `Hint: ${hint}\n`).join("")}`);
     return error instanceof ToolError ? error.exitCode : FAILED;
   } finally {

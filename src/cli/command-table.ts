@@ -63,7 +63,7 @@ export const commands: readonly CommandRow[] = [
   toolCommand(
     "prog",
     "show programs in the kernel and their instructions",
-    "{show [PROG] | dump xlated PROG [opcodes] [linum] | pin PROG FILE}",
+    "{show [PROG] | dump xlated PROG [opcodes] [linum] | load OBJ FILE | loadall OBJ DIR | pin PROG FILE | run PROG data_in FILE}",
     [
       ["bpfkit prog show", "list programs, who holds them and how long they ran"],
       ["bpfkit prog dump xlated id 42 linum", "instructions of a program with its source lines"],
@@ -72,7 +72,7 @@ export const commands: readonly CommandRow[] = [
   toolCommand(
     "map",
     "show, read and change maps in the kernel",
-    "{show | dump | lookup | update | delete | getnext | pin | freeze} [MAP] [key BYTES] [value BYTES]",
+    "{show | dump | lookup | update | delete | getnext | push | pop | peek | pin | freeze | create FILE} [MAP] [key BYTES] [value BYTES]",
     [["bpfkit map dump name counts", "all elements of a map, typed by its BTF"]],
   ),
   toolCommand("link", "show what programs are attached to", "{show [LINK] | detach LINK}", [

@@ -4,7 +4,13 @@ import { encode } from "../isa/index.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
 import { coreResolver, parseTracepointFormat, relocate } from "../object/index.ts";
-import type { ObjectSpec, ProgramSpec, RelocationInputs, TracepointFormat } from "../object/index.ts";
+import type {
+  MapSpec,
+  ObjectSpec,
+  ProgramSpec,
+  RelocationInputs,
+  TracepointFormat,
+} from "../object/index.ts";
 import { BPF_PROG_TYPE } from "../uapi/index.ts";
 import {
   addLineTexts,
@@ -15,6 +21,7 @@ import {
 } from "./debug-info.ts";
 import type { ObjectDebugInfo } from "./debug-info.ts";
 import { KernelTypes } from "./kernel-types.ts";
+import { kconfigContents } from "./kconfig.ts";
 import { createMap, chargesMemlock, kernelName } from "./map-create.ts";
 import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
@@ -75,7 +82,7 @@ class Loading implements Disposable {
     if (chargesMemlock(kernel)) kernel.raiseMemlockLimit();
     this.#loadBtf();
     for (const map of this.#spec.maps) {
-      const contents = this.#options.contents?.get(map.name);
+      const contents = this.#options.contents?.get(map.name) ?? this.#kconfig(map);
       this.#maps.set(map.name, createMap(kernel, contents ? { ...map, contents } : map, this.#btf));
     }
     const inputs = this.#relocationInputs();
@@ -91,6 +98,13 @@ class Loading implements Disposable {
     if (this.#btf !== undefined) this.#kernel.close(this.#btf);
     this.#types[Symbol.dispose]();
     if (!this.#done) new KernelObject(this.#kernel, this.#maps, this.#programs)[Symbol.dispose]();
+  }
+
+  #kconfig({ name, valueSize }: MapSpec): Uint8Array | undefined {
+    const { kconfig } = this.#spec;
+    return kconfig && name.endsWith(".kconfig")
+      ? kconfigContents(this.#kernel, kconfig, valueSize)
+      : undefined;
   }
 
   /** BTF serves readers of logs and dumps: a kernel that does not take it runs the program all the same. */

@@ -53,6 +53,7 @@ export interface BtfSectionVariable {
 /** Modifiers, typedefs or arrays behind one another; the kernel allows 32. */
 const maxDepth = 64;
 const pointerSize = 8;
+const underscore = 0x5f;
 
 /**
  * Types by id, read from the raw bytes on demand: nothing is kept for a type but the offset of its words.
@@ -354,23 +355,27 @@ export class Btf {
   /** Few types, if any, have such names; one search in the strings finds them. */
   #findFlavours(): number[] {
     const strings = Buffer.from(this.#strings.buffer, this.#strings.byteOffset, this.#strings.byteLength);
-    const names = new Set<string>();
-    for (let at = strings.indexOf("___"); at >= 0; at = strings.indexOf("___", at + 1)) {
-      const start = strings.lastIndexOf(0, at) + 1;
-      const end = strings.indexOf(0, at);
-      names.add(strings.toString("utf8", start, end));
-      at = end;
-    }
-    return [...names]
-      .filter((name) => essentialName(name) !== name)
-      .flatMap((name) => this.#findOwn(name, undefined, false));
+    const isNamePart = (byte: number | undefined): boolean =>
+      byte !== undefined && byte !== 0 && byte !== underscore;
+    const starts = new Set<number>();
+    for (let at = strings.indexOf("___"); at >= 0; at = strings.indexOf("___", at + 1))
+      if (isNamePart(strings[at - 1]) && isNamePart(strings[at + 3]))
+        starts.add(strings.lastIndexOf(0, at) + 1);
+    const chains = this.#chains();
+    return [...starts]
+      .flatMap((start) => [...chains.indices(this.#firstString + start)])
+      .map((index) => this.firstId + index);
+  }
+
+  #chains(): NameChains {
+    return (this.#names ??= new NameChains(this.#words, this.#starts));
   }
 
   #findOwn(name: string, kind: BtfKind | undefined, firstOnly: boolean): number[] {
-    this.#names ??= new NameChains(this.#words, this.#starts);
+    const chains = this.#chains();
     const found: number[] = [];
     for (const offset of this.#stringOffsets(name)) {
-      for (const index of this.#names.indices(offset)) {
+      for (const index of chains.indices(offset)) {
         const id = this.firstId + index;
         if (kind !== undefined && this.kind(id) !== kind) continue;
         found.push(id);
@@ -495,7 +500,9 @@ class NameChains {
     this.#heads = new Int32Array(1 << bits).fill(-1);
     this.#next = new Int32Array(starts.length);
     for (let index = starts.length - 1; index >= 0; index--) {
-      const bucket = this.#bucket(words[starts[index]!]!);
+      const name = words[starts[index]!]!;
+      if (name === 0) continue;
+      const bucket = this.#bucket(name);
       this.#next[index] = this.#heads[bucket]!;
       this.#heads[bucket] = index;
     }

@@ -355,8 +355,6 @@ export class Btf {
   /** Few types, if any, have such names; one search in the strings finds them. */
   #findFlavours(): number[] {
     const strings = Buffer.from(this.#strings.buffer, this.#strings.byteOffset, this.#strings.byteLength);
-    const isNamePart = (byte: number | undefined): boolean =>
-      byte !== undefined && byte !== 0 && byte !== underscore;
     const starts = new Set<number>();
     for (let at = strings.indexOf("___"); at >= 0; at = strings.indexOf("___", at + 1))
       if (isNamePart(strings[at - 1]) && isNamePart(strings[at + 3]))
@@ -468,6 +466,10 @@ export class Btf {
   #wrongKind(id: number, what: string): BtfError {
     return new BtfError("btf/wrong-kind", `BTF type ${id} (${this.kindName(id)}) ${what}`);
   }
+}
+
+function isNamePart(byte: number | undefined): boolean {
+  return byte !== undefined && byte !== 0 && byte !== underscore;
 }
 
 function asciiText(strings: Uint8Array): string {

@@ -9,6 +9,7 @@ import {
   btfFromFile,
   decodeBtfExt,
   encodeBtfExt,
+  olderBtf,
   parseBtf,
   sanitizeBtf,
 } from "./index.ts";
@@ -88,6 +89,18 @@ test("an old kernel's kinds take the place of new ones under the same ids", () =
     typeTag: true,
   };
   expect(sanitizeBtf(btf, { ...all, enum64: true })).toEqual(BtfBuilder.from(btf).encode());
+});
+
+test("older kernels are offered less and less", () => {
+  const btf = parseBtf(sample().encode());
+  const kinds = [...olderBtf(btf)].map((bytes) => {
+    const older = parseBtf(bytes);
+    return new Set(Array.from({ length: older.typeCount }, (_, id) => older.kindName(id)));
+  });
+  expect(kinds).toHaveLength(7);
+  expect(kinds[0]!.has("ENUM64")).toBe(false);
+  expect(kinds[0]!.has("TYPE_TAG")).toBe(true);
+  expect(kinds.at(-1)!.has("FUNC")).toBe(false);
 });
 
 test(".BTF.ext is read back as it was written", () => {

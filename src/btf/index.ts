@@ -10,7 +10,7 @@ export { BtfBuilder } from "./builder.ts";
 export type { BtfModifier } from "./builder.ts";
 export { decodeBtfExt, encodeBtfExt } from "./ext.ts";
 export type { BtfExtFunction, BtfExtLine, BtfExtRelocation, BtfExtSection } from "./ext.ts";
-export { sanitizeBtf } from "./sanitize.ts";
+export { olderBtf, sanitizeBtf } from "./sanitize.ts";
 export type { BtfFeatures } from "./sanitize.ts";
 export { cHeader } from "./dump/c-header.ts";
 export type { CHeaderOptions } from "./dump/c-header.ts";

@@ -44,6 +44,37 @@ export function sanitizeBtf(btf: Btf, features: BtfFeatures): Uint8Array<ArrayBu
   return builder.encode();
 }
 
+/** Newest first: a kernel that lacks one may lack those before it, but has those behind it. */
+const ages = [
+  "enum64",
+  "typeTag",
+  "declTag",
+  "float",
+  "funcGlobal",
+  "datasec",
+  "func",
+] as const satisfies (keyof BtfFeatures)[];
+
+/** The types as older and older kernels take them, to be tried until one is taken; what stays equal is left out. */
+export function* olderBtf(btf: Btf): Generator<Uint8Array<ArrayBuffer>> {
+  let features: BtfFeatures = {
+    enum64: true,
+    typeTag: true,
+    declTag: true,
+    float: true,
+    funcGlobal: true,
+    datasec: true,
+    func: true,
+  };
+  let previous = sanitizeBtf(btf, features);
+  for (const age of ages) {
+    features = { ...features, [age]: false };
+    const bytes = sanitizeBtf(btf, features);
+    if (Buffer.compare(bytes, previous) !== 0) yield bytes;
+    previous = bytes;
+  }
+}
+
 /** True when the type was replaced. */
 function replaceType(btf: Btf, id: number, features: BtfFeatures, builder: BtfBuilder): boolean {
   const name = btf.name(id);

@@ -1,4 +1,4 @@
-import { BtfKind, parseBtf } from "../btf/index.ts";
+import { BtfKind, olderBtf, parseBtf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
 import { encode } from "../isa/index.ts";
 import { SyscallError } from "../kernel/index.ts";
@@ -109,14 +109,20 @@ class Loading implements Disposable {
 
   /** BTF serves readers of logs and dumps: a kernel that does not take it runs the program all the same. */
   #loadBtf(): void {
-    const { btf, programs } = this.#spec;
-    if (!btf) return;
-    const debug = addLineTexts(btf, programs);
+    const { btf } = this.#spec;
+    if (!btf || this.#tryBtf(btf)) return;
+    for (const older of olderBtf(parseBtf(btf))) if (this.#tryBtf(older)) return;
+  }
+
+  #tryBtf(btf: Uint8Array): boolean {
+    const debug = addLineTexts(btf, this.#spec.programs);
     try {
       this.#btf = this.#kernel.bpf("BTF_LOAD", { btf: debug?.btf ?? btf });
       this.#debug = debug;
+      return true;
     } catch (error) {
-      if (!(error instanceof SyscallError)) throw error;
+      if (error instanceof SyscallError) return false;
+      throw error;
     }
   }
 

@@ -31,7 +31,8 @@ export type BuiltinName =
   | "ppid"
   | "pcomm"
   | "leader_tid"
-  | "leader_comm";
+  | "leader_comm"
+  | "config";
 
 export interface BuiltinRow {
   readonly name: BuiltinName;
@@ -78,10 +79,8 @@ export const builtinRows: readonly BuiltinRow[] = [
   row("probetype", "Kind of the probe", { constant: true }),
   row("rand", "A random number", { type: uint32 }),
   row("jiffies", "The kernel's tick counter", { type: uint64 }),
-  row("usermode", "1 when the interrupted code ran in user space", {
-    type: uint8,
-    allowed: (probe) => ["profile", "interval", "software", "hardware"].includes(probe.kind),
-  }),
+  row("usermode", "1 when the interrupted code ran in user space", { type: uint8 }),
+  row("config", "The settings of the script, as a record", { constant: true }),
   row("username", "Name of the user of the current task", { type: username }),
   row("cpid", "Pid of the command given with -c", { type: uint32 }),
   row("has_cpid", "True when a command was given with -c", { type: bool, constant: true }),

@@ -5,7 +5,7 @@ import type { CheckOptions } from "./world.ts";
 
 type Value = string | bigint | boolean;
 /** Takes a value; undefined: it is not one of the setting's. */
-type Reader = (value: Value) => Partial<Settings> | undefined;
+type Reader = ((value: Value) => Partial<Settings> | undefined) & { readonly values?: readonly string[] };
 
 export interface Settings extends CheckedConfig {
   readonly stackMode: "bpftrace" | "perf" | "raw" | "build_id";
@@ -42,7 +42,9 @@ function oneOf(
   key: "license" | "missingProbes" | "stackMode" | "cacheUserSymbols",
   ...values: readonly string[]
 ): Reader {
-  return (value) => (typeof value === "string" && values.includes(value) ? { [key]: value } : undefined);
+  const read = (value: Value): Partial<Settings> | undefined =>
+    typeof value === "string" && values.includes(value) ? { [key]: value } : undefined;
+  return Object.assign(read, { values });
 }
 /** What the kernel takes for compatible with the GPL. */
 const licenses = [
@@ -116,7 +118,14 @@ function readEntry(entry: ConfigEntry, findings: Findings): Partial<Settings> {
     return {};
   }
   const read = reader(entry.value);
-  if (!read)
-    findings.error("bad-setting", `'${entry.value}' is no value of the setting '${key}'`, entry.span);
+  if (!read) {
+    const hints = reader.values ? [`The values are ${reader.values.join(", ")}.`] : [];
+    findings.error(
+      "bad-setting",
+      `'${entry.value}' is no value of the setting '${key}'`,
+      entry.span,
+      ...hints,
+    );
+  }
   return read ?? {};
 }

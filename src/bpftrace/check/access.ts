@@ -74,6 +74,9 @@ function tupleField(on: Elaborator, operand: TypedExpression, expression: Of<"fi
       `${typeName(operand.type)} has no field '${expression.field}'`,
       fieldSpan,
     );
+  // A literal's field is that part of it.
+  const part = operand.kind === "tuple" ? operand.elements[index] : undefined;
+  if (part && (part.kind === "integer" || part.kind === "string")) return part;
   return { kind: "tupleField", operand, index, type: found.type, span };
 }
 

@@ -1,4 +1,4 @@
-import type { Block, Expression, TypeName } from "../ast.ts";
+import type { Block, Expression, Statement, TypeName } from "../ast.ts";
 import { fieldOf } from "../records.ts";
 import { literalType } from "../type-relations.ts";
 import type { Findings } from "../findings.ts";
@@ -23,7 +23,7 @@ import { binary, choose, constantTruth, ternary, unary } from "./operators.ts";
 import type { ProbeInstance } from "./probe-instances.ts";
 import { Scope } from "./scope.ts";
 import { grow, type Round, type Shared } from "./shared.ts";
-import { effect, statements } from "./statements.ts";
+import { statements } from "./statements.ts";
 
 type Of<K extends Expression["kind"]> = Extract<Expression, { kind: K }>;
 
@@ -77,8 +77,10 @@ export class BodyElaborator implements Elaborator {
 
   block(block: Block): TypedBlock {
     return this.within(this.scope.inner(), () => {
-      const list: TypedStatement[] = statements(this, block.statements);
-      if (block.value) list.push(...effect(this, block.value));
+      const last: Statement[] = block.value
+        ? [{ kind: "expression", expression: block.value, span: block.value.span }]
+        : [];
+      const list = statements(this, [...block.statements, ...last]);
       return { kind: "block", statements: list, span: block.span };
     });
   }

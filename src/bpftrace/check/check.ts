@@ -41,6 +41,7 @@ export function check(program: Program, world: World, options: CheckOptions): Ch
     variables: new Map(),
   };
   checkItems(program, findings);
+  const declared = new Set(shared.maps.values());
   const { probes, round } = settle(shared, instances);
   const diagnostics: Diagnostic[] = [...findings.all, ...round.findings.all].sort(byPlace);
   if (
@@ -49,7 +50,10 @@ export function check(program: Program, world: World, options: CheckOptions): Ch
     diagnostics.length === 0
   )
     findings.error("no-probes", "The script has no probes", program.span);
-  const all = diagnostics.length > 0 ? diagnostics : findings.all;
+  for (const slots of declared)
+    if (!slots.value.type)
+      findings.warning("unused-map", `'${slots.name}' is declared but never used`, slots.span);
+  const all = [...new Set([...diagnostics, ...findings.all])];
   if (all.some(({ severity }) => severity === "error")) return { diagnostics: all };
   const maps = [...shared.maps.values()]
     .filter((slots) => slots.value.type)

@@ -7,7 +7,7 @@ import { functionRows } from "../functions.ts";
 import { readInteger } from "../literals.ts";
 import { literalType } from "../type-relations.ts";
 import type { CheckedMap, LocalVariable, TypedExpression } from "../typed.ts";
-import { int64, ksym, pointerTo, stringOf, type Type, usym } from "../types.ts";
+import { int64, ksym, pointerTo, stringOf, type Type, uint8, usym } from "../types.ts";
 import { convert } from "./convert.ts";
 import { broken, type Elaborator, fail, integer, isBroken, literal, truth } from "./elaborator.ts";
 import { isLiteral } from "./convert.ts";
@@ -169,8 +169,18 @@ export function builtin(on: Elaborator, row: BuiltinRow, name: string, span: Spa
   }
   if (row.status === "later") return fail(on, "not-yet", `'${name}' is not supported yet`, span);
   switch (row.name) {
+    case "config":
+      return settingsRecord(on, span);
+    case "usermode":
+      // What a hook interrupts is known, but for timers and counters.
+      if (perfKinds.has(probe.kind)) break;
+      return integer(
+        probe.space === "user" || (probe.args === "none" && !probe.registers) ? 1n : 0n,
+        uint8,
+        span,
+      );
     case "probetype":
-      return literal(probe.kind, span);
+      return literal(["begin", "end", "self"].includes(probe.kind) ? "special" : probe.kind, span);
     case "has_cpid":
       return truth(on.shared.options.child === true, span);
     case "args":
@@ -193,8 +203,33 @@ export function builtin(on: Elaborator, row: BuiltinRow, name: string, span: Spa
     case "leader_comm":
       return taskField(on, ["group_leader", "comm"], span);
     default:
-      return { kind: "builtin", name: row.name, type: row.type ?? contextType(on, row), span };
   }
+  return { kind: "builtin", name: row.name, type: row.type ?? contextType(on, row), span };
+}
+
+const perfKinds: ReadonlySet<string> = new Set(["profile", "interval", "software", "hardware"]);
+
+/** `config`: what the settings are, by the names they have in scripts. */
+function settingsRecord({ shared: { settings } }: Elaborator, span: Span): TypedExpression {
+  const entries: readonly (readonly [string, TypedExpression])[] = [
+    ["license", literal(settings.license, span)],
+    ["max_cat_bytes", integer(BigInt(settings.maxCatBytes), int64, span)],
+    ["max_map_keys", integer(BigInt(settings.maxMapKeys), int64, span)],
+    ["max_probes", integer(BigInt(settings.maxProbes), int64, span)],
+    ["max_strlen", integer(BigInt(settings.maxStringLength), int64, span)],
+    ["missing_probes", literal(settings.missingProbes, span)],
+    ["print_maps_on_exit", truth(settings.printMapsOnExit, span)],
+    ["stack_mode", literal(settings.stackMode, span)],
+    ["str_trunc_trailer", literal(settings.stringTrailer, span)],
+    ["cpp_demangle", truth(settings.demangle, span)],
+  ];
+  const fields = entries.map(([name, { type }]) => ({ name, type }));
+  return {
+    kind: "tuple",
+    elements: entries.map(([, value]) => value),
+    type: { kind: "tuple", fields },
+    span,
+  };
 }
 
 const argumentHints: Readonly<Record<string, string>> = {

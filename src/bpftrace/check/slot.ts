@@ -12,7 +12,10 @@ export class TypeSlot {
   get type(): Type | undefined {
     const literal = this.#literal;
     if (!this.#type || !literal) return this.#type ?? literal;
-    if (this.#type.kind !== "int" || this.#fixed) return this.#type;
+    if (this.#fixed) return this.#type;
+    // Numbers beside enumerators or truth values make all of them numbers.
+    if (this.#type.kind === "enum" || this.#type.kind === "bool") return literal;
+    if (this.#type.kind !== "int") return this.#type;
     if (fits(this.#least!, this.#type) && fits(this.#most!, this.#type)) return this.#type;
     return commonInt(this.#type, literal);
   }

@@ -15,7 +15,16 @@ import { isCastable } from "../type-relations.ts";
 type Of<K extends Statement["kind"]> = Extract<Statement, { kind: K }>;
 
 export function statements(on: Elaborator, list: readonly Statement[]): TypedStatement[] {
+  const leaving = list.findIndex(leaves);
+  const behind = leaving < 0 ? undefined : list[leaving + 1];
+  if (behind) on.findings.warning("unreachable", "What follows is never reached", behind.span);
   return list.flatMap((one) => statement(on, one));
+}
+
+/** Nothing behind the statement runs. */
+function leaves(one: Statement): boolean {
+  if (one.kind === "expression") return one.expression.kind === "call" && one.expression.name === "exit";
+  return one.kind === "return" || one.kind === "break" || one.kind === "continue";
 }
 
 export function statement(on: Elaborator, one: Statement): readonly TypedStatement[] {

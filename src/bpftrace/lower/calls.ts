@@ -2,6 +2,7 @@ import type { Block, Value } from "../../ir/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import { sizeOf } from "../types.ts";
 import type { Body } from "./body.ts";
+import { countElements } from "./for-map.ts";
 import { bootTime, currentPid, currentTid, register } from "./builtins.ts";
 import { compareLiteral, compareStrings, literalText } from "./comparison.ts";
 import { deleteElement, lookUp } from "./map-access.ts";
@@ -168,6 +169,13 @@ function strlen(body: Body, call: Call): Value {
   ]);
 }
 
+function len(body: Body, call: Call): Value {
+  const [counted] = call.arguments;
+  if (counted?.kind === "mapReference") return countElements(body, counted.map, call.span);
+  body.unit.error("not-yet", "len() of a stack cannot be compiled yet", call.span);
+  return body.b.i64(0);
+}
+
 /** kernel's IS_ERR: the last 4095 addresses. */
 const isErr: Emit = (body, call) => body.b.compare("uge", wide(body, call), body.b.i64(-4095));
 
@@ -197,6 +205,7 @@ const EMITTERS: Partial<Record<Call["name"], Emit>> = {
   delete: remove,
   strncmp,
   strlen,
+  len,
   is_err: isErr,
   socket_cookie: (body, call) => body.code.helper("get_socket_cookie", body.scalar(argument(call, 0))),
 };

@@ -1,8 +1,11 @@
-import type { LocalVariable, TypedStatement } from "../typed.ts";
+import type { Span } from "../../diagnostic.ts";
+import type { Value } from "../../ir/index.ts";
+import type { CheckedMap, LocalVariable, TypedStatement } from "../typed.ts";
 import { sizeOf } from "../types.ts";
 import { type Body, CALLBACK_DATA, CALLBACK_KEY, CALLBACK_VALUE } from "./body.ts";
 import { directPlace } from "./memory.ts";
 import { roundUp } from "./storage.ts";
+import { assignedVariables } from "./walk.ts";
 
 /** What a callback shares with the program lies in one block of the program's stack. */
 const CONTEXT = 0;
@@ -48,6 +51,23 @@ export function forMap(body: Body, statement: TypedStatement & { readonly kind: 
   code.at(on);
 }
 
+/** `len(@map)`: the helper that visits every element tells how many there were. */
+export function countElements(body: Body, map: CheckedMap, span: Span): Value {
+  const { b, code, unit } = body;
+  const storage = unit.storage(map);
+  if (!unit.target.features.forEachMapElem) {
+    unit.error("for-each", "len() of a map needs a kernel from 5.13 on", span);
+    return b.i64(0);
+  }
+  const shared = body.shared ?? b.alloca(FIRST_VARIABLE, 8, SHARED);
+  b.store(8, shared, body.context, { offset: CONTEXT });
+  const name = `len_${storage.name}_${body.module.functions.length}`;
+  const inner = body.callback(name);
+  inner.code.ret(inner.b.i32(0));
+  inner.finish(1, () => undefined);
+  return code.helper("for_each_map_elem", b.mapRef(storage.name), b.functionRef(name), shared, b.i64(0));
+}
+
 function writeCallback(
   body: Body,
   { variable, map, body: block }: TypedStatement & { readonly kind: "forMap" },
@@ -59,6 +79,11 @@ function writeCallback(
   inner.shared = data;
   for (const [captured, home] of body.homes)
     if (home.base === body.shared) inner.homes.set(captured, directPlace(data, home.offset));
+  for (const own of assignedVariables(block)) {
+    if (inner.homes.has(own) || own === variable || !body.homes.has(own)) continue;
+    const size = sizeOf(own.type);
+    inner.homes.set(own, inner.fitsStack(size) ? inner.permanent(size, 8, own.name) : inner.scratch(size));
+  }
   inner.pairs.set(variable, [directPlace(b.param(CALLBACK_KEY)), directPlace(b.param(CALLBACK_VALUE))]);
   const next = code.block("next element");
   const end = code.block("stop");

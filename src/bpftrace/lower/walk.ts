@@ -44,6 +44,30 @@ function walkStatement(statement: TypedStatement, visit: (expression: TypedExpre
   }
 }
 
+/** Variables that the block itself gives a value to. */
+export function assignedVariables(block: TypedBlock): ReadonlySet<LocalVariable> {
+  const found = new Set<LocalVariable>();
+  const search = (statement: TypedStatement): void => {
+    if ("variable" in statement) found.add(statement.variable);
+    if (statement.kind === "block") statement.statements.forEach(search);
+    if ("body" in statement) search(statement.body);
+    if (statement.kind !== "if") return;
+    search(statement.then);
+    if (statement.otherwise) search(statement.otherwise);
+  };
+  search(block);
+  walkBlock(block, (expression) => {
+    if (expression.kind === "blockValue") search(expression.block);
+    if (
+      expression.kind === "call" &&
+      expression.name === "find" &&
+      expression.arguments[2]?.kind === "variable"
+    )
+      found.add(expression.arguments[2].variable);
+  });
+  return found;
+}
+
 /** Variables that the callbacks of the block's loops share with it, each once. */
 export function capturedVariables(block: TypedBlock): readonly LocalVariable[] {
   const found = new Set<LocalVariable>();
@@ -66,6 +90,9 @@ export function capturedVariables(block: TypedBlock): readonly LocalVariable[] {
     }
   };
   search(block);
+  walkBlock(block, (expression) => {
+    if (expression.kind === "blockValue") search(expression.block);
+  });
   return [...found];
 }
 

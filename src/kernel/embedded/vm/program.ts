@@ -32,23 +32,39 @@ export function checkProgram(insns: readonly Insn[]): CheckedProgram {
     opcodes[slot] = opcode;
     if (insn.code === LDIMM64) slot++;
   }
-  const functions = new Set([0]);
-  const calls: { from: number; to: number }[] = [];
-  insns.forEach((insn, slot) => {
-    const opcode = opcodes[slot];
-    if (!opcode) return;
-    for (const target of successors(insn, opcode, slot)) {
-      if (!opcodes[target]) throw refuse(insns, slot, `no instruction at ${target}, where it goes`);
-    }
-    const callee = calledFunction(insn, opcode, slot);
-    if (callee === undefined) return;
-    if (!opcodes[callee]) throw refuse(insns, slot, `no function at ${callee}`);
-    functions.add(callee);
-    if (opcode.form === "callLocal") calls.push({ from: slot, to: callee });
-  });
+  const { functions, calls } = walk(insns, opcodes);
   const starts = [...functions].sort((a, b) => a - b);
   checkDepth(insns, starts, calls);
   return { insns, opcodes, functions: starts };
+}
+
+/** Follows all jumps and calls from the start; what they do not reach never runs. */
+function walk(
+  insns: readonly Insn[],
+  opcodes: readonly (Opcode | undefined)[],
+): { functions: Set<number>; calls: { from: number; to: number }[] } {
+  const functions = new Set([0]);
+  const calls: { from: number; to: number }[] = [];
+  const seen = new Set<number>();
+  const work = [0];
+  for (let slot = work.pop(); slot !== undefined; slot = work.pop()) {
+    if (seen.has(slot)) continue;
+    seen.add(slot);
+    const insn = insns[slot]!;
+    const opcode = opcodes[slot]!;
+    const next = successors(insn, opcode, slot);
+    const target = next.find((other) => !opcodes[other]);
+    if (target !== undefined) throw refuse(insns, slot, `no instruction at ${target}, where it goes`);
+    const callee = calledFunction(insn, opcode, slot);
+    if (callee !== undefined) {
+      if (!opcodes[callee]) throw refuse(insns, slot, `no function at ${callee}`);
+      functions.add(callee);
+      next.push(callee);
+      if (opcode.form === "callLocal") calls.push({ from: slot, to: callee });
+    }
+    work.push(...next);
+  }
+  return { functions, calls };
 }
 
 /** Slots that may follow an instruction: the next one first, then the target of a taken jump. */

@@ -1,10 +1,11 @@
 import { attach, runProgram, type AttachContext, type HookTarget, type Link } from "../attach/index.ts";
 import { BpfkitError } from "../errors.ts";
-import type { Kernel } from "../kernel/index.ts";
+import { SyscallError, type Fd, type Kernel } from "../kernel/index.ts";
 import { Features, loadObject, type LoadedObject, type LoadedProgram } from "../loader/index.ts";
 import type { AttachTarget, ObjectSpec, PlanProbe, TracePlan } from "../object/index.ts";
 import { badPlan, type Memory, type RecordHandler, type Reporter } from "../report/index.ts";
 import { PerfBuffer, pumpRecords, RingBuffer, type Pump, type RecordSource } from "../transport/index.ts";
+import { ERRNO } from "../uapi/index.ts";
 import { compileRecords } from "./actions.ts";
 import { Child } from "./child.ts";
 import { Globals } from "./globals.ts";
@@ -122,6 +123,7 @@ export class TraceSession implements Disposable {
 
   async #trace(): Promise<void> {
     const { kernel, command, pid, attached, dryRun = false } = this.#options;
+    if (pid !== undefined) this.#watchProcess(pid);
     const child = command === undefined ? undefined : this.#resources.use(Child.start(command));
     this.#globals.set({
       pid: BigInt(pid ?? 0),
@@ -140,7 +142,6 @@ export class TraceSession implements Disposable {
     child?.go();
     void child?.ended.then(() => this.stop());
     if (child && showsUserAddresses(this.#plan)) this.#followMaps(child.pid);
-    if (pid !== undefined) this.#watchProcess(pid);
     const signals = this.#watchSignals();
     this.#pump.flush();
     this.#afterBatch();
@@ -250,7 +251,7 @@ export class TraceSession implements Disposable {
 
   #watchProcess(pid: number): void {
     const { kernel } = this.#options;
-    const process = kernel.openProcess(pid);
+    const process = openProcess(kernel, pid);
     this.#resolver.rememberProcess(pid);
     const watch = kernel.watch(process, () => {
       watch[Symbol.dispose]();
@@ -291,6 +292,20 @@ function hooksOf(probes: readonly PlanProbe[]): Hook[] {
 
 function isRunByUs(target: AttachTarget): target is Extract<AttachTarget, { kind: "begin" | "end" }> {
   return target.kind === "begin" || target.kind === "end";
+}
+
+/** @throws BpfkitError if there is no such process */
+function openProcess(kernel: Kernel, pid: number): Fd {
+  try {
+    return kernel.openProcess(pid);
+  } catch (cause) {
+    if (!(cause instanceof SyscallError) || cause.errno !== ERRNO.ESRCH) throw cause;
+    throw new BpfkitError(`There is no process ${pid}`, {
+      code: "trace/no-process",
+      hints: ["-p takes the id of a process, not of one of its threads"],
+      cause,
+    });
+  }
 }
 
 function openSource(kernel: Kernel, plan: TracePlan, object: LoadedObject): RecordSource {

@@ -167,6 +167,20 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     expect({ code, out }).toEqual({ code: 1, out: "" });
   });
 
+  it("shows the source line that the verifier rejects, in words", () => {
+    const { err, code } = trace("BEGIN { $i = 0; while ($i < 100000000) { $i++ } print($i) }");
+    expect(err).toMatch(/^-e:1:\d+.*ERROR: The kernel's verifier rejected.*\n.*\n +\^~+\nHINT: .*too long/);
+    expect(code).toBe(1);
+  });
+
+  it("says that there is no such process", () => {
+    expect(trace("interval:s:1 { }", "-p", "2147483646")).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringContaining("There is no process 2147483646"),
+    });
+  });
+
   it("names the missing capability", () => {
     const { stderr, status } = spawnSync(
       "setpriv",

@@ -30,7 +30,7 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
     return 0;
   }
   if (options.has("version")) return showVersion();
-  const btf = options.get("btf");
+  const btf = options.get("btf") ?? process.env["BPFTRACE_BTF"];
   using kernel = await openKernel(btf === undefined ? {} : { btf });
   if (options.has("info")) {
     const { kernelInfo } = await import("../kernel-info.ts");

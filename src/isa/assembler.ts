@@ -5,6 +5,7 @@ import { CALL, LDIMM64, PSEUDO } from "./encoding.ts";
 import type { Insn } from "./insn.ts";
 import { OPCODES } from "./opcode-table.ts";
 import type { Opcode } from "./opcode-table.ts";
+import { lazy } from "../util/index.ts";
 import { parseWording, patternOf } from "./wording.ts";
 
 /**
@@ -44,11 +45,13 @@ interface Statement {
 class Fault extends Error {}
 
 // ldimm64 comes first, because the pattern of a 32-bit move would take its hexadecimal too.
-const PATTERNS: readonly { readonly opcode: Opcode; readonly pattern: RegExp }[] = [...OPCODES]
-  .sort((a, b) => Number(b.form === "loadImmediate64") - Number(a.form === "loadImmediate64"))
-  // One row reads all calls: what is called decides which call it is.
-  .filter((opcode) => opcode.form !== "callLocal" && opcode.form !== "callKfunc")
-  .map((opcode) => ({ opcode, pattern: patternOf(parseWording(opcode.wording)) }));
+const patterns = lazy((): readonly { readonly opcode: Opcode; readonly pattern: RegExp }[] =>
+  [...OPCODES]
+    .sort((a, b) => Number(b.form === "loadImmediate64") - Number(a.form === "loadImmediate64"))
+    // One row reads all calls: what is called decides which call it is.
+    .filter((opcode) => opcode.form !== "callLocal" && opcode.form !== "callKfunc")
+    .map((opcode) => ({ opcode, pattern: patternOf(parseWording(opcode.wording)) })),
+);
 
 function layOut(
   source: SourceText,
@@ -85,7 +88,7 @@ function layOut(
 }
 
 function match(text: string): Pick<Statement, "opcode" | "operands"> | undefined {
-  for (const { opcode, pattern } of PATTERNS) {
+  for (const { opcode, pattern } of patterns()) {
     const groups = pattern.exec(text);
     if (groups) return { opcode, operands: groups.groups ?? {} };
   }

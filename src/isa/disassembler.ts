@@ -1,6 +1,7 @@
 import { BPF_FUNC, nameOf } from "../uapi/index.ts";
 import { CALL, LDIMM64, PSEUDO } from "./encoding.ts";
 import type { Insn } from "./insn.ts";
+import { lazy } from "../util/index.ts";
 import { OPCODES, opcodeOf } from "./opcode-table.ts";
 import type { Opcode } from "./opcode-table.ts";
 import { parseWording } from "./wording.ts";
@@ -58,12 +59,13 @@ export function printProgram(insns: readonly Insn[], resolver: Resolver = {}): s
     .join("");
 }
 
-const WORDINGS: ReadonlyMap<Opcode, Wording> = new Map(
-  OPCODES.map((opcode) => [opcode, parseWording(opcode.wording)]),
+const wordings = lazy(
+  (): ReadonlyMap<Opcode, Wording> =>
+    new Map(OPCODES.map((opcode) => [opcode, parseWording(opcode.wording)])),
 );
 
 function say(opcode: Opcode, insn: Insn, slot: number, high: number, resolver: Resolver): string {
-  const { texts, operands } = WORDINGS.get(opcode)!;
+  const { texts, operands } = wordings().get(opcode)!;
   let text = texts[0]!;
   operands.forEach((operand, index) => {
     text += sayOperand(operand, insn, slot, high, resolver) + texts[index + 1]!;

@@ -7,3 +7,4 @@ export {
   encodeUtf8,
   OutOfBoundsError,
 } from "./bytes.ts";
+export { lazy } from "./lazy.ts";

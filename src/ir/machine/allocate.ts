@@ -3,6 +3,7 @@ import { coalesce } from "./coalescing.ts";
 import { interferenceGraph } from "./interference.ts";
 import { FIRST_VIRTUAL, isMove, readsDst, readsSrc, writesDst, writesSrc } from "./machine.ts";
 import type { MachineFunction, Register } from "./machine.ts";
+import { dropReloads } from "./reloads.ts";
 import { spill } from "./spilling.ts";
 
 /** How much rather others are spilled than numbers whose bounds matter. */
@@ -27,6 +28,7 @@ export function allocateRegisters(fn: MachineFunction): void {
     const { colours, spilled } = colour(graph, aliases, reluctance);
     if (spilled.length === 0) {
       rename(fn, (register) => colours[register]!);
+      if (round > 0) dropReloads(fn);
       return;
     }
     spill(fn, spilled, temporaries);

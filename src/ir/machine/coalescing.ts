@@ -35,7 +35,7 @@ export function availableCount(forbidden: number): number {
 
 /**
  * Joins the two ends of moves between virtual registers where that cannot make the graph harder to
- * colour (Briggs: few neighbours of the joint node have many neighbours). Changes the graph in place.
+ * colour (Briggs: few neighbours of the joint node have many neighbours; or George's test). Changes the graph in place.
  */
 export function coalesce(graph: InterferenceGraph): Aliases {
   const { neighbours, forbidden, cost } = graph;
@@ -46,6 +46,7 @@ export function coalesce(graph: InterferenceGraph): Aliases {
   const joinable = (a: Register, b: Register): boolean => {
     const [mine, others] = [neighbours[a]!, neighbours[b]!];
     if (mine.has(b)) return false;
+    if (absorbs(a, b) || absorbs(b, a)) return true;
     const available = availableCount(forbidden[a]! | forbidden[b]!);
     let significant = 0;
     const count = (register: Register, shared: boolean): void => {
@@ -56,6 +57,17 @@ export function coalesce(graph: InterferenceGraph): Aliases {
     for (const register of others) if (!mine.has(register)) count(register, false);
     return significant < available;
   };
+
+  /** George: every neighbour of the one is a neighbour of the other already, or easy to colour anyway. */
+  function absorbs(kept: Register, gone: Register): boolean {
+    if ((forbidden[gone]! & ~forbidden[kept]!) !== 0) return false;
+    const mine = neighbours[kept]!;
+    for (const register of neighbours[gone]!) {
+      if (mine.has(register)) continue;
+      if (neighbours[register]!.size >= availableCount(forbidden[register]!)) return false;
+    }
+    return true;
+  }
 
   for (let changed = true, rounds = 0; changed && rounds < 4; rounds++) {
     changed = false;

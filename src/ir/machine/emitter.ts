@@ -13,6 +13,8 @@ export class Emitter {
   readonly #registers: Int32Array;
   /** Truncations that nobody needs but for their low bits: no instruction. */
   readonly #transparent: Set<Value>;
+  /** Sums that are made anew for each call that takes them. */
+  readonly #sums: ReadonlySet<Value>;
   readonly #slots: Map<Value, readonly StackSlot[]>;
   readonly #slotOf = new Map<Value, StackSlot>();
   /** Addresses in maps at hand since the last call: other places of the same map are reached from there. */
@@ -29,10 +31,11 @@ export class Emitter {
     this.#uses = countUses(fn);
     this.#registers = new Int32Array(fn.nextValueId).fill(-1);
     this.#transparent = transparentTruncations(fn);
+    this.#sums = argumentSums(fn);
     for (const leaf of fn.leaves.values()) {
       if (leaf.op !== "alloca") continue;
       const { size, align, name, position } = leaf;
-      this.#slotOf.set(leaf, { size, align, name, position, escapes: false, offset: 0 });
+      this.#slotOf.set(leaf, { size, align, name, position, spill: false, escapes: false, offset: 0 });
     }
     const { roots, escaped } = stackUse(fn);
     this.#slots = new Map(
@@ -48,6 +51,11 @@ export class Emitter {
   /** Conversions that cost nothing: the register of what they convert serves. */
   isTransparent(value: Value): boolean {
     return value.op === "zext32" || this.#transparent.has(value);
+  }
+
+  /** Whether a value has no register, because only calls take it, each its own. */
+  isArgumentSum(value: Value): boolean {
+    return this.#sums.has(value);
   }
 
   get registerCount(): number {
@@ -78,7 +86,8 @@ export class Emitter {
 
   /** The verifier must know the bounds of a value, unless it is an address itself. */
   keepBounds(value: Value): void {
-    if (value.type !== "ptr" && !isFree(value)) this.bounded.add(this.register(value));
+    if (value.type === "ptr" || isFree(value) || this.isArgumentSum(value)) return;
+    this.bounded.add(this.register(value));
   }
 
   virtual(): Register {
@@ -107,6 +116,11 @@ export class Emitter {
   /** Puts a value into a register that was chosen. */
   into(value: Value, dst: Register): void {
     if (isFree(value)) return this.#leafInto(value, dst);
+    if (this.isArgumentSum(value)) {
+      const [base, distance] = pair(value.args);
+      this.push(m.MOV64_X, { dst, src: this.register(base) });
+      return this.push(m.ALU64 | m.ADD, { dst, imm: distance.op === "const" ? Number(distance.value) : 0 });
+    }
     this.push(m.MOV64_X, { dst, src: this.register(value) });
   }
 
@@ -172,6 +186,31 @@ export class Emitter {
     const { src, ...rest } = this.address(base, offset, reloc);
     return { dst: src!, ...rest };
   }
+}
+
+/**
+ * A register and a constant, added for nothing but arguments of calls: two instructions each time, as many
+ * as a register kept for the sum would take, which calls make scarce.
+ */
+function argumentSums(fn: IrFunction): Set<Value> {
+  const sums = new Set<Value>();
+  for (const block of fn.blocks) for (const value of block.body) if (isSum(value)) sums.add(value);
+  if (sums.size === 0) return sums;
+  for (const block of fn.blocks) {
+    for (const phi of block.phis) for (const argument of phi.args) sums.delete(argument);
+    for (const value of block.body) {
+      if (value.op !== "call") for (const argument of value.args) sums.delete(argument);
+    }
+    for (const argument of block.terminator!.args) sums.delete(argument);
+  }
+  return sums;
+}
+
+function isSum(value: Value): boolean {
+  if (value.op !== "add" || value.type === "i32" || isFree(value)) return false;
+  const [base, distance] = pair(value.args);
+  if (distance.op !== "const" || isFree(base)) return false;
+  return BigInt.asIntN(32, distance.value) === distance.value;
 }
 
 /** A leaf, or the address of a place in a stack slot. */

@@ -18,6 +18,8 @@ export interface StackSlot {
   readonly align: number;
   readonly name: string | undefined;
   readonly position: SourcePosition | undefined;
+  /** Holds a register, and is reached by nothing but loads and stores of that. */
+  readonly spill: boolean;
   /** Its address is kept somewhere, so that it lives as long as the function. */
   escapes: boolean;
   /** From r10, negative; known when the frame is laid out. */

@@ -61,7 +61,7 @@ class Selector {
   }
 
   #instruction(value: Instruction): void {
-    if (isFree(value)) return;
+    if (isFree(value) || this.#emit.isArgumentSum(value)) return;
     switch (value.op) {
       case "load":
         return selectLoad(this.#emit, value, this.#cpu);

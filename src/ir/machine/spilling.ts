@@ -21,7 +21,7 @@ export function spill(fn: MachineFunction, registers: readonly Register[], tempo
   const slots = new Map<Register, StackSlot>(
     registers.map((register) => [
       register,
-      { size: 8, align: 8, name: undefined, position: undefined, escapes: false, offset: 0 },
+      { size: 8, align: 8, name: undefined, position: undefined, spill: true, escapes: false, offset: 0 },
     ]),
   );
   for (const block of fn.blocks) {

@@ -98,16 +98,26 @@ function entryOf(
 
 function covers(entry: Entry, load: Load): boolean {
   if (entry.base !== load.args[0] || entry.reloc !== load.reloc) return false;
-  if (entry.value === undefined) {
+  if (entry.value === undefined || isStoredConstant(entry)) {
     return load.offset >= entry.offset && load.offset + load.width <= entry.offset + entry.size;
   }
   if (entry.offset !== load.offset || entry.size !== load.width) return false;
   return entry.signed === undefined || (entry.signed === load.signed && entry.value.type === load.type);
 }
 
+/** Any part of a constant is a constant. */
+function isStoredConstant(entry: Entry): boolean {
+  return entry.signed === undefined && entry.value?.op === "const" && entry.value.type !== "ptr";
+}
+
 /** The number that a load would give, from the one that is known to lie there. */
 function valueOf(fn: IrFunction, entry: Entry, load: Load, out: Instruction[]): Value | undefined {
   if (entry.value === undefined) return constant(fn, load.type, 0n);
+  if (isStoredConstant(entry) && entry.value.op === "const") {
+    const bytes = entry.value.value >> BigInt(8 * (load.offset - entry.offset));
+    const bits = load.width * 8;
+    return constant(fn, load.type, load.signed ? BigInt.asIntN(bits, bytes) : BigInt.asUintN(bits, bytes));
+  }
   if (entry.signed !== undefined) return entry.value;
   let { value } = entry;
   const convert = (op: ConvertOp, type: ValueType): void => {

@@ -31,7 +31,7 @@ export class VerifierError extends BpfkitError {
 
 /** Lines at the end of every log that are no reason: statistics. */
 const STATISTICS =
-  /^(processed \d+ insns|verification time|stack depth|func#|insns processed|mark_precise|arg#\d)/;
+  /^(cur state:|old state:|processed \d+ insns|verification time|stack depth|func#|insns processed|mark_precise|arg#\d)/;
 const INSN = /^(\d+): \([0-9a-f]{2}\) /;
 
 /** The verdict of a verifier log: its last line that is no statistic, and the instruction before it. */

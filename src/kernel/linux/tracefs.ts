@@ -30,9 +30,7 @@ export function openTracefs(calls: MountCalls): Tracefs {
     if (existsSync(`${MOUNTED[1]}/events`)) return mounted(MOUNTED[1]);
     throw new BpfkitError("Cannot read tracefs, which describes the kernel's tracepoints", {
       code: "kernel/no-tracefs",
-      hints: [
-        `Mount it (mount -t tracefs tracefs ${MOUNTED[0]}), or run with CAP_SYS_ADMIN so that bpfkit mounts it for itself`,
-      ],
+      hints: [`Run as root: bpfkit then mounts it for itself (CAP_SYS_ADMIN), or reads it at ${MOUNTED[0]}`],
       cause,
     });
   }

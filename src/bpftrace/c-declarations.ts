@@ -179,7 +179,7 @@ class DeclarationReader {
         if (token.kind === "end") this.#fail("Attribute without an end");
         if (token.text === "(") depth++;
         else if (token.text === ")") depth--;
-        else if (/^(?:__)?packed(?:__)?$/.test(token.text)) packed = true;
+        else if (isPacked(token)) packed = true;
       } while (depth > 0);
     }
     return packed;
@@ -280,12 +280,19 @@ class DeclarationReader {
     for (let token = this.#token; token.kind !== "end"; token = this.#lexer.read(token.end)) {
       if (token.text === "{") depth++;
       else if (token.text === "}" && --depth === 0) {
-        const attribute = this.#lexer.read(token.end);
-        return (
-          attribute.text === "__attribute__" &&
-          /^__attribute__\s*\(\(\s*[^;]*packed/.test(this.#lexer.source.text.slice(attribute.start))
-        );
+        return this.#packedAt(this.#lexer.read(token.end));
       }
+    }
+    return false;
+  }
+
+  #packedAt(attribute: Token): boolean {
+    if (attribute.text !== "__attribute__") return false;
+    let token = this.#lexer.read(attribute.end);
+    for (let depth = 0; token.kind !== "end"; token = this.#lexer.read(token.end)) {
+      if (isPacked(token)) return true;
+      if (token.text === "(") depth++;
+      else if (token.text === ")" && --depth === 0) return this.#packedAt(this.#lexer.read(token.end));
     }
     return false;
   }
@@ -407,6 +414,10 @@ class DeclarationReader {
     const value = negative ? -first : first;
     return this.#accept("<<") ? value << BigInt(this.#number() & 63) : value;
   }
+}
+
+function isPacked({ text }: Token): boolean {
+  return /^(?:__)?packed(?:__)?$/.test(text);
 }
 
 function plainWord(text: string): Type | undefined {

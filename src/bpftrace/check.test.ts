@@ -157,7 +157,9 @@ describe("findings", () => {
     ],
     [
       "config = { missing_probes = maybe } BEGIN { }",
-      ["error 'missing_probes = maybe': 'maybe' is no value of the setting 'missing_probes'"],
+      [
+        "error 'missing_probes = maybe': 'maybe' is no value of the setting 'missing_probes' (The values are error, warn, ignore.)",
+      ],
     ],
     [
       "interval:weeks:1 { }",

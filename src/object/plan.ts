@@ -198,6 +198,14 @@ export type PlanAction =
   | { readonly kind: "printElement"; readonly map: string; readonly key: PlanArgument }
   | { readonly kind: "clear" | "zero"; readonly map: string }
   | { readonly kind: "exit"; readonly code: PlanArgument }
+  /** errorf and warnf: a message about the call's place in the script. */
+  | {
+      readonly kind: "message";
+      readonly severity: "error" | "warning";
+      readonly format: string;
+      readonly args: readonly PlanArgument[];
+      readonly span: readonly [start: number, end: number];
+    }
   | {
       readonly kind: "error";
       readonly message: string;

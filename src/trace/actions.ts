@@ -87,6 +87,19 @@ function compileAction(action: PlanAction, size: number, context: ActionContext)
       const code = argumentDecoder(action.code, size, decoding);
       return (memory, at, end) => context.exit(Number(code(memory, at, end)));
     }
+    case "message": {
+      const { source } = context.plan;
+      const { severity } = action;
+      const [start, end] = action.span;
+      const message = textOf(action.format, action.args, size, context);
+      return (memory, at, recordEnd) =>
+        reporter.diagnostic({
+          code: "trace/message",
+          severity,
+          message: message(memory, at, recordEnd),
+          span: { source, start, end },
+        });
+    }
     case "error": {
       const { source } = context.plan;
       const [start, end] = action.span;

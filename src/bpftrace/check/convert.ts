@@ -33,7 +33,28 @@ export function wrap(value: bigint, type: IntType): bigint {
 
 /** As `type` wherever that happens by itself: widths of ints, strings, tuples. */
 export function convert(expression: TypedExpression, type: Type): TypedExpression {
-  return isBroken(expression) || sameType(expression.type, type) ? expression : cast(expression, type);
+  if (isBroken(expression) || sameType(expression.type, type)) return expression;
+  return cast(inOrder(expression, type), type);
+}
+
+/** A record's fields in the order of another record type that has the same names. */
+function inOrder(expression: TypedExpression, type: Type): TypedExpression {
+  const from = expression.type;
+  if (from.kind !== "tuple" || type.kind !== "tuple") return expression;
+  if (type.fields.every(({ name }, index) => name === from.fields[index]?.name)) return expression;
+  const places = type.fields.map(({ name }) => from.fields.findIndex((field) => field.name === name));
+  const { span } = expression;
+  const elements = places.map((index): TypedExpression =>
+    expression.kind === "tuple"
+      ? expression.elements[index]!
+      : { kind: "tupleField", operand: expression, index, type: from.fields[index]!.type, span },
+  );
+  return {
+    kind: "tuple",
+    elements,
+    type: { kind: "tuple", fields: places.map((index) => from.fields[index]!) },
+    span,
+  };
 }
 
 /** Counters are read as numbers where a number is asked for. */

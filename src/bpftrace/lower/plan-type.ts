@@ -27,7 +27,9 @@ export function planType(type: Type, stackMap: (type: Type) => string): ValueTyp
         offset: offsets[index]!,
         type: planType(field.type, stackMap),
       }));
-      return { kind: "tuple", size, fields };
+      // Tuples with names are shown as records.
+      const named = type.fields.length > 0 && type.fields.every(({ name }) => name !== undefined);
+      return named ? { kind: "struct", name: "", size, fields } : { kind: "tuple", size, fields };
     }
     case "record": {
       const fields = fieldsOf(type).map((field): PlanField => ({

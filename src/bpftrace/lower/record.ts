@@ -113,6 +113,17 @@ function formatted(kind: "printf" | "system" | "cat"): Describe {
   });
 }
 
+/** errorf, warnf: shown with their place in the script. */
+function message(severity: "error" | "warning"): Describe {
+  return (layout, { arguments: [format, ...args], span }) => ({
+    kind: "message",
+    severity,
+    format: text(format),
+    args: args.map((arg) => layout.argument(arg)),
+    span: [span.start, span.end],
+  });
+}
+
 function onMap(kind: "clear" | "zero"): Describe {
   return (_layout, { arguments: [map] }) => ({ kind, map: mapName(map) });
 }
@@ -148,6 +159,8 @@ const ACTIONS: Partial<Record<Call["name"], Describe>> = {
     const separator = call.arguments[1] ? text(call.arguments[1]) : " ";
     return { kind: "join", separator, offset: layout.strings(call) };
   },
+  errorf: message("error"),
+  warnf: message("warning"),
   print,
   exit,
   clear: onMap("clear"),

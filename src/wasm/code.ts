@@ -1,4 +1,4 @@
-import { ByteWriter } from "../util/index.ts";
+import type { ByteWriter } from "../util/index.ts";
 import { INDEXED, MEMORY, PLAIN, VALUE_TYPE } from "./instructions.ts";
 import type { MemoryName, PlainName, ValueType } from "./instructions.ts";
 
@@ -12,43 +12,23 @@ export function writeUnsigned(bytes: ByteWriter, value: number): void {
   bytes.u8(rest);
 }
 
-/** Writes signed LEB128 of a 64-bit value in two signed halves, without a bigint. */
-function writeSigned(bytes: ByteWriter, lowHalf: number, highHalf: number): void {
-  let low = lowHalf;
-  let high = highHalf;
-  for (;;) {
-    const group = low & 0x7f;
-    low = (low >>> 7) | (high << 25);
-    high >>= 7;
-    const negative = (group & 0x40) !== 0;
-    if (high === (negative ? -1 : 0) && low === (negative ? -1 : 0)) {
-      bytes.u8(group);
-      return;
-    }
-    bytes.u8(group | 0x80);
-  }
-}
-
 /** The body of a function as it is written; every method appends one instruction. */
 export class Code {
-  readonly #bytes: ByteWriter = new ByteWriter(512);
+  // Written byte by byte in code that mostly runs once, before any compiler has looked at it.
+  #bytes: Uint8Array = new Uint8Array(512);
+  #length = 0;
 
   op(name: PlainName): this {
-    for (const byte of PLAIN[name]) this.#bytes.u8(byte);
-    return this;
+    return this.#byte(PLAIN[name]);
   }
 
   i32(value: number): this {
-    this.#bytes.u8(INDEXED["i32.const"]);
-    writeSigned(this.#bytes, value | 0, value >> 31);
-    return this;
+    return this.#byte(INDEXED["i32.const"]).#signed(value | 0, value >> 31);
   }
 
   /** An i64 constant from its halves; by default the low one is sign-extended. */
   i64(low: number, high: number = low >> 31): this {
-    this.#bytes.u8(INDEXED["i64.const"]);
-    writeSigned(this.#bytes, low | 0, high | 0);
-    return this;
+    return this.#byte(INDEXED["i64.const"]).#signed(low | 0, high | 0);
   }
 
   get(local: number): this {
@@ -73,24 +53,19 @@ export class Code {
 
   /** A load or store; the alignment hint is left at one byte. */
   memory(name: MemoryName, offset = 0): this {
-    this.#bytes.u8(MEMORY[name]).u8(0);
-    writeUnsigned(this.#bytes, offset);
-    return this;
+    return this.#byte(MEMORY[name]).#byte(0).#unsigned(offset);
   }
 
   block(): this {
-    this.#bytes.u8(INDEXED.block).u8(0x40);
-    return this;
+    return this.#byte(INDEXED.block).#byte(0x40);
   }
 
   loop(): this {
-    this.#bytes.u8(INDEXED.loop).u8(0x40);
-    return this;
+    return this.#byte(INDEXED.loop).#byte(0x40);
   }
 
   if(result?: ValueType): this {
-    this.#bytes.u8(INDEXED.if).u8(result ? VALUE_TYPE[result] : 0x40);
-    return this;
+    return this.#byte(INDEXED.if).#byte(result ? VALUE_TYPE[result] : 0x40);
   }
 
   br(depth: number): this {
@@ -103,9 +78,8 @@ export class Code {
 
   brTable(depths: readonly number[], fallback: number): this {
     this.#indexed("br_table", depths.length);
-    for (const depth of depths) writeUnsigned(this.#bytes, depth);
-    writeUnsigned(this.#bytes, fallback);
-    return this;
+    for (const depth of depths) this.#unsigned(depth);
+    return this.#unsigned(fallback);
   }
 
   call(functionIndex: number): this {
@@ -113,18 +87,48 @@ export class Code {
   }
 
   callIndirect(typeIndex: number): this {
-    this.#indexed("call_indirect", typeIndex);
-    this.#bytes.u8(0);
-    return this;
+    return this.#indexed("call_indirect", typeIndex).#byte(0);
   }
 
   finish(): Uint8Array {
-    return this.#bytes.finish();
+    return this.#bytes.slice(0, this.#length);
   }
 
   #indexed(name: keyof typeof INDEXED, index: number): this {
-    this.#bytes.u8(INDEXED[name]);
-    writeUnsigned(this.#bytes, index);
+    return this.#byte(INDEXED[name]).#unsigned(index);
+  }
+
+  #byte(value: number): this {
+    if (this.#length === this.#bytes.length) {
+      const bytes = new Uint8Array(this.#length * 2);
+      bytes.set(this.#bytes);
+      this.#bytes = bytes;
+    }
+    this.#bytes[this.#length++] = value;
     return this;
+  }
+
+  /** Unsigned LEB128 of a u32. */
+  #unsigned(value: number): this {
+    let rest = value;
+    while (rest > 0x7f) {
+      this.#byte((rest & 0x7f) | 0x80);
+      rest >>>= 7;
+    }
+    return this.#byte(rest);
+  }
+
+  /** Signed LEB128 of a 64-bit value in two signed halves, without a bigint. */
+  #signed(lowHalf: number, highHalf: number): this {
+    let low = lowHalf;
+    let high = highHalf;
+    for (;;) {
+      const group = low & 0x7f;
+      low = (low >>> 7) | (high << 25);
+      high >>= 7;
+      const negative = (group & 0x40) !== 0;
+      if (high === (negative ? -1 : 0) && low === (negative ? -1 : 0)) return this.#byte(group);
+      this.#byte(group | 0x80);
+    }
   }
 }

@@ -9,7 +9,7 @@ import { StackOverflowError } from "./machine/frame.ts";
 import { parallelCopy } from "./machine/parallel-copy.ts";
 import type { IrModule, ValueType } from "./node.ts";
 import type { CpuVersion, ProgramCode } from "./program-code.ts";
-import { consume, lookup, moduleOf, pid, update } from "./test-util.ts";
+import { consume, lookup, moduleOf, pid, update } from "./module.test-util.ts";
 
 function text(code: ProgramCode): string[] {
   return disassemble(code.insns).map((line) => line.text);
@@ -102,6 +102,27 @@ describe("instruction selection", () => {
     ]);
   });
 
+  it("truncates for nobody who reads the low half only, be it through a phi", () => {
+    const lines = compiled(
+      (b) => {
+        const entry = b.current;
+        const [other, join] = [b.block(), b.block()];
+        const low = b.convert("trunc", b.param(0));
+        b.branchIf("eq", b.param(1), b.i64(0), other, join);
+        b.at(other);
+        b.br(join);
+        b.at(join);
+        const phi = b.phi("i32", [
+          [entry, low],
+          [other, b.i32(7)],
+        ]);
+        b.ret(b.convert("zext32", b.binary("lshr", phi, b.i32(3))));
+      },
+      ["i64", "i64"],
+    );
+    expect(lines.filter((line) => /^w\d = w/.test(line))).toEqual([]);
+  });
+
   it("relocates the one instruction that depends on the kernel", () => {
     const { relocations, insns } = compileModule(
       moduleOf((b) => {
@@ -140,6 +161,32 @@ describe("registers", () => {
     const spills = lines.filter((line) => line.startsWith("*(u64 *)(r10"));
     expect(spills).toHaveLength(3);
     expect(lines.filter((line) => line.includes("*(u64 *)(r10 -"))).toHaveLength(6);
+  });
+
+  it("takes a spilled value from a register that still holds it", () => {
+    const lines = compiled((b) => {
+      const values = [0, 8, 16, 24, 32].map((offset) => b.load("i64", 8, b.param(0), { offset }));
+      consume(b, ...values);
+      consume(b, ...values);
+      b.ret(values[4]);
+    });
+    const [spill] = lines.filter((line) => line.startsWith("*(u64 *)(r10"));
+    expect(spill).toBeDefined();
+    const reloads = lines
+      .slice(0, lines.indexOf("call unknown#999"))
+      .filter((line) => line.includes("= *(u64 *)(r10"));
+    expect(reloads).toEqual([]);
+  });
+
+  it("adds a constant for each call instead of keeping the sum", () => {
+    const lines = compiled((b) => {
+      const base = b.load("i64", 8, b.param(0));
+      const sum = b.add(base, b.i64(8));
+      consume(b, sum);
+      consume(b, sum, base);
+      b.ret(b.i64(0));
+    });
+    expect(lines.filter((line) => line === "r1 += 8")).toHaveLength(2);
   });
 
   it("orders copies as if all were made at once", () => {

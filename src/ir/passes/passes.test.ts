@@ -3,7 +3,7 @@ import type { Builder } from "../builder.ts";
 import { addIncoming } from "../builder.ts";
 import type { IrModule, ValueType } from "../node.ts";
 import { printModule } from "../printer.ts";
-import { consume, lookup, moduleOf, pid, update } from "../test-util.ts";
+import { consume, lookup, moduleOf, pid, update } from "../module.test-util.ts";
 import { validateModule } from "../validator.ts";
 import { optimizeModule } from "./index.ts";
 

@@ -223,7 +223,7 @@ export class Btf {
     };
   }
 
-  /** Type of the `index`-th member alone. */
+  /** Type of the `index`-th member, or parameter, alone. */
   memberType(id: number, index: number): number {
     return this.#checkId(this.#item(id, index, 1), id);
   }
@@ -244,8 +244,8 @@ export class Btf {
   params(id: number): BtfParam[] {
     if (this.kind(id) !== BtfKind.FuncProto) throw this.#wrongKind(id, "has no parameters");
     return this.#items(id, (index) => ({
-      name: this.string(this.#item(id, index, 0)),
-      type: this.#checkId(this.#item(id, index, 1), id),
+      name: this.memberName(id, index),
+      type: this.memberType(id, index),
     }));
   }
 

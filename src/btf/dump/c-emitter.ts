@@ -99,9 +99,11 @@ export class CEmitter {
       case BtfKind.TypeTag:
         return this.#arrange(btf.target(id), throughPointer, depth + 1);
       case BtfKind.FuncProto: {
-        const types = [btf.target(id), ...btf.params(id).map(({ type }) => type)];
-        const strengths = types.map((type) => this.#arrange(type, throughPointer, depth + 1));
-        return strengths.includes("strong") ? "strong" : "weak";
+        let strength = this.#arrange(btf.target(id), throughPointer, depth + 1);
+        for (let index = 0, count = btf.vlen(id); index < count; index++)
+          if (this.#arrange(btf.memberType(id, index), throughPointer, depth + 1) === "strong")
+            strength = "strong";
+        return strength;
       }
       default:
         this.#order[id] = Order.Done;
@@ -156,7 +158,8 @@ export class CEmitter {
         return this.#emitComposite(id, container, depth);
       case BtfKind.FuncProto:
         this.#emitType(btf.target(id), container, depth + 1);
-        for (const { type } of btf.params(id)) this.#emitType(type, container, depth + 1);
+        for (let index = 0, count = btf.vlen(id); index < count; index++)
+          this.#emitType(btf.memberType(id, index), container, depth + 1);
         return;
       default:
         return;

@@ -7,7 +7,7 @@ import { Alignments, padding } from "./layout.ts";
 type Names = Map<string, number>;
 
 const maxOutput = 1 << 28;
-const chunkSize = 1 << 16;
+const chunkSize = 1 << 12;
 
 /** Kinds that stand between a declared name and its base type. */
 const derived: ReadonlySet<BtfKind> = new Set<BtfKind>([
@@ -33,7 +33,7 @@ const qualifiers: Partial<Record<BtfKind, string>> = {
 export class CWriter {
   readonly #btf: Btf;
   readonly #alignments: Alignments;
-  readonly #chunks: string[] = [];
+  #bytes: Buffer = Buffer.alloc(1 << 16);
   #chunk = "";
   #length = 0;
   #depth = 0;
@@ -56,14 +56,15 @@ export class CWriter {
 
   finish(): string {
     this.#flush();
-    return this.#chunks.join("");
+    return this.#bytes.toString("utf8", 0, this.#length);
   }
 
+  /** Copies what was joined to where it stays: millions of joined pieces would be carried through each collection. */
   #flush(): void {
-    this.#length += this.#chunk.length;
-    if (this.#length > maxOutput)
-      throw new BtfError("btf/too-large", "The C text of these types is without end");
-    this.#chunks.push(this.#chunk);
+    const most = this.#length + this.#chunk.length * 3;
+    if (most > maxOutput) throw new BtfError("btf/too-large", "The C text of these types is without end");
+    if (most > this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], most * 2);
+    this.#length += this.#bytes.write(this.#chunk, this.#length, "utf8");
     this.#chunk = "";
   }
 
@@ -260,17 +261,19 @@ export class CWriter {
     } else {
       this.#declared(name, afterPointer);
     }
-    const params = this.#btf.params(id);
-    if (params.length === 0 || (params.length === 1 && params[0]!.type === 0)) {
+    const btf = this.#btf;
+    const count = btf.vlen(id);
+    if (count === 0 || (count === 1 && btf.memberType(id, 0) === 0)) {
       this.write("(void)");
       return;
     }
     this.write("(");
-    params.forEach((param, index) => {
+    for (let index = 0; index < count; index++) {
       if (index > 0) this.write(", ");
-      if (param.type === 0 && index === params.length - 1) this.write("...");
-      else this.declaration(param.type, param.name, level);
-    });
+      const type = btf.memberType(id, index);
+      if (type === 0 && index === count - 1) this.write("...");
+      else this.declaration(type, btf.memberName(id, index), level);
+    }
     this.write(")");
   }
 

@@ -88,6 +88,8 @@ const pads = [
   { type: "char", bits: 8 },
 ] as const;
 
+const none: readonly string[] = [];
+
 /** More gap than this is no struct that a compiler made. */
 const maxPads = 1 << 16;
 
@@ -95,8 +97,8 @@ const maxPads = 1 << 16;
  * Unnamed bitfields that fill the gap [from, to) in bits, as `long: 64`. What the compiler pads by itself for
  * a next member of `alignment` bytes is left out.
  */
-export function padding(from: number, to: number, alignment: number, inBitfield: boolean): string[] {
-  if (from >= to) return [];
+export function padding(from: number, to: number, alignment: number, inBitfield: boolean): readonly string[] {
+  if (from >= to) return none;
   const lines: string[] = [];
   const pad = pads.find(({ bits }) => roundUp(from, bits) <= to) ?? pads[3];
   let at = from;

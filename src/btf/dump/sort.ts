@@ -19,19 +19,28 @@ const silent: ReadonlySet<BtfKind> = new Set<BtfKind>([
  * that order; void is among them.
  */
 export function sortForC(btf: Btf): Uint32Array {
-  const ids: number[] = [];
-  for (let id = 0; id < btf.typeCount; id++) if (!silent.has(btf.kind(id))) ids.push(id);
-  const places = namePlaces(btf, ids);
-  const span = places.size + 1;
-  // Rank, sort name, own name and id as one number: 4 + 2 * 17 + 17 bits for a large kernel, of the 53 there are.
-  const keys = Float64Array.from(ids, (id) => {
-    const names = places.get(sortNameOffset(btf, id))! * span + places.get(btf.nameOffset(id))!;
-    return (rank(btf, id) * span * span + names) * btf.typeCount + id;
-  });
-  if (lastRank * span * span * btf.typeCount > Number.MAX_SAFE_INTEGER)
-    throw new BtfError("btf/too-large", `${btf.typeCount} types are too many to be sorted`);
+  const count = btf.typeCount;
+  const ids = new Uint32Array(count);
+  const sortNames = new Uint32Array(count);
+  let length = 0;
+  for (let id = 0; id < count; id++) {
+    if (silent.has(btf.kind(id))) continue;
+    sortNames[id] = sortNameOffset(btf, id);
+    ids[length++] = id;
+  }
+  const { places, span } = namePlaces(btf, ids.subarray(0, length), sortNames);
+  if (lastRank * span * span * count > Number.MAX_SAFE_INTEGER)
+    throw new BtfError("btf/too-large", `${count} types are too many to be sorted`);
+  // Rank, sort name, own name and id as one number: some 4 + 2 * 16 + 17 bits of the 53 there are.
+  const keys = new Float64Array(length);
+  for (let index = 0; index < length; index++) {
+    const id = ids[index]!;
+    const names = places[sortNames[id]!]! * span + places[btf.nameOffset(id)]!;
+    keys[index] = (rank(btf, id) * span * span + names) * count + id;
+  }
   keys.sort();
-  const sorted = Uint32Array.from(keys, (key) => key % btf.typeCount);
+  const sorted = ids.subarray(0, length);
+  for (let index = 0; index < length; index++) sorted[index] = keys[index]! % count;
   sortTies(btf, keys, sorted);
   return sorted;
 }
@@ -39,36 +48,53 @@ export function sortForC(btf: Btf): Uint32Array {
 /** Orders types that only differ in their ids by the hash of their make-up. */
 function sortTies(btf: Btf, keys: Float64Array, sorted: Uint32Array): void {
   const hashes = new TypeHashes(btf);
-  const high = new Uint32Array(btf.typeCount);
-  const low = new Uint32Array(btf.typeCount);
   const group = (index: number): number => (keys[index]! - sorted[index]!) / btf.typeCount;
   for (let start = 0, end = 0; start < sorted.length; start = end) {
     const key = group(start);
     for (end = start + 1; end < sorted.length && group(end) === key;) end++;
-    if (end === start + 1) continue;
-    const tied = sorted.subarray(start, end);
-    for (const id of tied) {
-      const hash = hashes.of(id, true);
-      high[id] = hash.high;
-      low[id] = hash.low;
-    }
-    tied.sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]! || a - b);
+    if (end > start + 1) sortByHash(sorted.subarray(start, end), hashes);
   }
 }
 
-/** Place of each string in byte order; equal strings share one. */
-function namePlaces(btf: Btf, ids: readonly number[]): Map<number, number> {
-  const offsets = new Set<number>([0]);
-  for (const id of ids) offsets.add(btf.nameOffset(id)).add(sortNameOffset(btf, id));
-  const names = Array.from(offsets, (offset) => ({ offset, text: offset === 0 ? "" : btf.string(offset) }));
+/** Most hashes are zero, those of prototypes and of what leads to them: these stay in front as they are. */
+function sortByHash(ids: Uint32Array, hashes: TypeHashes): void {
+  const hashed: { readonly id: number; readonly hash: Hash }[] = [];
+  let length = 0;
+  for (const id of ids) {
+    const hash = hashes.of(id, true);
+    if (hash.high === 0 && hash.low === 0) ids[length++] = id;
+    else hashed.push({ id, hash });
+  }
+  hashed.sort((a, b) => a.hash.high - b.hash.high || a.hash.low - b.hash.low || a.id - b.id);
+  for (const { id } of hashed) ids[length++] = id;
+}
+
+/** By the offset of a name, its place in byte order, of `span`; equal names share one. */
+function namePlaces(
+  btf: Btf,
+  ids: Uint32Array,
+  sortNames: Uint32Array,
+): { readonly places: Uint32Array; readonly span: number } {
+  const places = new Uint32Array(btf.stringEnd);
+  const names: { readonly offset: number; readonly text: string }[] = [];
+  const note = (offset: number): void => {
+    if (offset === 0 || places[offset]! > 0) return;
+    names.push({ offset, text: btf.string(offset) });
+    places[offset] = 1;
+  };
+  for (const id of ids) {
+    note(btf.nameOffset(id));
+    note(sortNames[id]!);
+  }
   names.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
-  const places = new Map<number, number>();
   let place = 0;
-  names.forEach(({ offset, text }, index) => {
-    if (index > 0 && text !== names[index - 1]!.text) place++;
-    places.set(offset, place);
-  });
-  return places;
+  let previous = "";
+  for (const { offset, text } of names) {
+    if (text !== previous) place++;
+    places[offset] = place;
+    previous = text;
+  }
+  return { places, span: place + 1 };
 }
 
 /** What a pointer, array, typedef, modifier or tag leads to next; undefined for all else. */
@@ -141,8 +167,10 @@ class TypeHashes {
         hash = withName(hash, btf.enumeratorName(id, index));
     } else if (kind === BtfKind.Struct || kind === BtfKind.Union) {
       if (!withMembers) return hash;
-      for (const { name, type } of btf.members(id))
-        hash = step(withName(hash, name), this.of(type, false, depth + 1));
+      for (let index = 0, count = btf.vlen(id); index < count; index++) {
+        const member = this.of(btf.memberType(id, index), false, depth + 1);
+        hash = step(withName(hash, btf.memberName(id, index)), member);
+      }
     } else {
       if (kind === BtfKind.Array) hash = step(hash, { high: 0, low: btf.array(id).length });
       const target = next(btf, id, kind);
@@ -170,8 +198,8 @@ function withName(hash: Hash, name: string): Hash {
   if (name === "") return hash;
   let high = 0;
   let low = 0;
-  for (const byte of Buffer.from(name)) {
-    low = low * 31 + byte;
+  for (let index = 0; index < name.length; index++) {
+    low = low * 31 + name.charCodeAt(index);
     high = (high * 31 + Math.floor(low / 0x1_0000_0000)) % 0x1_0000_0000;
     low %= 0x1_0000_0000;
   }

@@ -141,3 +141,34 @@ describe.each(["jit", "interpreter"] as const)("%s", (mode) => {
     expect(errorCode(mode, "call pc-1\nexit")).toBe("vm/program");
   });
 });
+
+test("the translation as text", () => {
+  const text = `
+    r0 = 0
+  loop:
+    r0 += r1
+    r1 += -1
+    if r1 != 0 goto loop
+    exit`;
+  expect(new Machine().print(assemble(text))).toBe(`function at 0:
+i64.const 0
+local.set 6
+loop
+  local.get 6
+  local.get 0
+  i64.add
+  local.set 6
+  local.get 0
+  i64.const -1
+  i64.add
+  local.set 0
+  local.get 0
+  i64.const 0
+  i64.ne
+  br_if 0
+  local.get 6
+  return
+end
+unreachable
+`);
+});

@@ -15,7 +15,8 @@ import type { InterpreterPlaces } from "./interpreter.ts";
 import { helperAdapters } from "./module-frame.ts";
 import { checkProgram } from "./program.ts";
 import type { CheckedProgram } from "./program.ts";
-import { takesAddresses, translate } from "./translator.ts";
+import { printTranslation, takesAddresses, translate } from "./translator.ts";
+import type { TranslateOptions } from "./translator.ts";
 
 const PAGE = 65_536;
 
@@ -122,11 +123,18 @@ export class Machine {
     return target(r1, r2, r3, r4, r5);
   }
 
+  /** The WebAssembly that a program becomes, as text. */
+  print(insns: readonly Insn[]): string {
+    return printTranslation(checkProgram(insns), this.#translateOptions(this.#table.length));
+  }
+
+  #translateOptions(tableBase: number): TranslateOptions {
+    const { helpers = new Map(), fuel } = this.#options;
+    return { helpers, fuel: fuel !== undefined, tableBase, stackTop: STACK_TOP };
+  }
+
   #loadTranslated(program: CheckedProgram): Executable {
-    const tableBase = this.#reserveFunctions(program);
-    const { helpers = new Map() } = this.#options;
-    const fuel = this.#options.fuel !== undefined;
-    const bytes = translate(program, { helpers, fuel, tableBase, stackTop: STACK_TOP });
+    const bytes = translate(program, this.#translateOptions(this.#reserveFunctions(program)));
     const exports = instantiate(bytes, this.#imports);
     const main = exports.get("main")!;
     const repeat = exports.get("repeat")!;

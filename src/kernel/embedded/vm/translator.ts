@@ -1,7 +1,7 @@
 import { BpfkitError } from "../../../errors.ts";
 import { CALL, PSEUDO } from "../../../isa/index.ts";
 import type { Insn, Opcode } from "../../../isa/index.ts";
-import { Code } from "../../../wasm/index.ts";
+import { Code, printBody } from "../../../wasm/index.ts";
 import type { ValueType } from "../../../wasm/index.ts";
 import { analyze } from "./control-flow.ts";
 import type { Block } from "./control-flow.ts";
@@ -36,6 +36,25 @@ const LOCALS: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64", "i64", 
  * r6 to r9 need no saving; a callee's frame lies below its caller's.
  */
 export function translate(program: CheckedProgram, options: TranslateOptions): Uint8Array<ArrayBuffer> {
+  const { frame, indices } = translateFunctions(program, options);
+  frame.module.exportFunction("main", indices.get(0)!);
+  frame.module.exportFunction("repeat", emitRepeat(frame, indices.get(0)!));
+  emitAdapters(program, options, frame, indices);
+  return frame.module.finish();
+}
+
+/** The same in the text format, function after function; locals 0 to 5 are r1 to r5 and r10, 6 is r0, 7 to 10 r6 to r9. */
+export function printTranslation(program: CheckedProgram, options: TranslateOptions): string {
+  const { codes } = translateFunctions(program, options);
+  return program.functions
+    .map((start, position) => `function at ${start}:\n${printBody(codes[position]!.finish())}`)
+    .join("\n");
+}
+
+function translateFunctions(
+  program: CheckedProgram,
+  options: TranslateOptions,
+): { frame: ModuleFrame; indices: Map<number, number>; codes: readonly Code[] } {
   const frame = startModule();
   const { module } = frame;
   const helpers = importCalled(program, frame, options.helpers);
@@ -47,10 +66,7 @@ export function translate(program: CheckedProgram, options: TranslateOptions): U
   program.functions.forEach((start, position) => {
     new FunctionTranslator(program, options, frame, helpers, indices, codes[position]!).emit(start);
   });
-  module.exportFunction("main", indices.get(0)!);
-  module.exportFunction("repeat", emitRepeat(frame, indices.get(0)!));
-  emitAdapters(program, options, frame, indices);
-  return module.finish();
+  return { frame, indices, codes };
 }
 
 function importCalled(program: CheckedProgram, frame: ModuleFrame, helpers: Helpers): Map<number, number> {
@@ -135,7 +151,9 @@ class FunctionTranslator {
 
   emit(start: number): void {
     const flow = analyze(this.#program, start);
-    this.#code.i64(MAX_LOOPS).set(LOCAL.loops);
+    if (this.#program.opcodes.some((opcode) => opcode?.form === "mayGoto")) {
+      this.#code.i64(MAX_LOOPS).set(LOCAL.loops);
+    }
     emitStructured(flow, {
       code: this.#code,
       blockLocal: LOCAL.block,

@@ -1,6 +1,7 @@
 import { BPF_ATTACH_TYPE, BPF_FUNC, BPF_LINK_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
 import { dumpBtf } from "./btf-dump.ts";
 import { showBtf } from "./btf-show.ts";
+import { showCgroup, showCgroupTree } from "./cgroup-show.ts";
 import { DONE } from "./command.ts";
 import type { Command, ObjectRow } from "./command.ts";
 import { findKeyword } from "./arguments.ts";
@@ -9,6 +10,7 @@ import { showLinks } from "./link-show.ts";
 import { deleteFromMap, dumpMap, freezeMap, lookupMap, nextKey, updateMap } from "./map-access.ts";
 import { createMap, peekMap, popFromMap, pushToMap } from "./map-create.ts";
 import { showMaps } from "./map-show.ts";
+import { showPerf } from "./perf-show.ts";
 import { dumpProgram } from "./program-dump.ts";
 import { loadAll, loadOne } from "./program-load.ts";
 import { runProgram } from "./program-run.ts";
@@ -102,6 +104,21 @@ export const OBJECTS: readonly ObjectRow[] = [
       { name: "show", run: showLinks },
       { name: "list", run: showLinks },
       { name: "detach", run: detachLink },
+    ],
+  },
+  {
+    name: "cgroup",
+    commands: [
+      { name: "show", run: showCgroup },
+      { name: "list", run: showCgroup },
+      { name: "tree", run: showCgroupTree },
+    ],
+  },
+  {
+    name: "perf",
+    commands: [
+      { name: "show", run: showPerf },
+      { name: "list", run: showPerf },
     ],
   },
   { name: "feature", commands: [{ name: "list_builtins", run: listBuiltins }] },

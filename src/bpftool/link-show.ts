@@ -6,7 +6,7 @@ import type { Command } from "./command.ts";
 import { openById } from "./handle.ts";
 import { holdersJson, holdersText } from "./holders-text.ts";
 import type { Json } from "./json.ts";
-import { attachTypeName, linkTypeName, programTypeName } from "./names.ts";
+import { attachTypeName, linkTypeName, perfConfigName, perfTypeName, programTypeName } from "./names.ts";
 import { ToolError } from "./tool-error.ts";
 
 interface ShownLink {
@@ -112,7 +112,7 @@ function detailText(files: HostFiles, detail: LinkDetail, programType: number | 
     case "tracepoint":
       return `\n\ttracepoint ${detail.name}  ${cookieText(detail.cookie)}`;
     case "event":
-      return `\n\tevent ${detail.type}:${detail.config}  ${cookieText(detail.cookie)}`;
+      return `\n\tevent ${perfTypeName(detail.type) ?? detail.type}:${perfConfigName(detail.type, detail.config) ?? detail.config}  ${cookieText(detail.cookie)}`;
     case "none":
       return "";
   }
@@ -193,7 +193,11 @@ function detailJson(
     case "tracepoint":
       return { tracepoint: detail.name, cookie: detail.cookie };
     case "event":
-      return { event_type: detail.type, event_config: detail.config, cookie: detail.cookie };
+      return {
+        event_type: perfTypeName(detail.type) ?? detail.type,
+        event_config: perfConfigName(detail.type, detail.config) ?? detail.config,
+        cookie: detail.cookie,
+      };
     case "none":
       return {};
   }

@@ -9,3 +9,39 @@ export const attachTypeName = (type: number): string | undefined => lower(nameOf
 function lower(name: string | undefined): string | undefined {
   return name?.toLowerCase();
 }
+
+/** By PERF_TYPE number. */
+const PERF_TYPES: readonly string[] = ["hardware", "software", "tracepoint", "hw-cache", "raw", "breakpoint"];
+/** By config number, of the types that have names for them. */
+const PERF_CONFIGS: readonly (readonly string[])[] = [
+  [
+    "cpu-cycles",
+    "instructions",
+    "cache-references",
+    "cache-misses",
+    "branch-instructions",
+    "branch-misses",
+    "bus-cycles",
+    "stalled-cycles-frontend",
+    "stalled-cycles-backend",
+    "ref-cycles",
+  ],
+  [
+    "cpu-clock",
+    "task-clock",
+    "page-faults",
+    "context-switches",
+    "cpu-migrations",
+    "minor-faults",
+    "major-faults",
+    "alignment-faults",
+    "emulation-faults",
+    "dummy",
+    "bpf-output",
+    "cgroup-switches",
+  ],
+];
+
+export const perfTypeName = (type: number): string | undefined => PERF_TYPES[type];
+export const perfConfigName = (type: number, config: bigint): string | undefined =>
+  PERF_CONFIGS[type]?.[Number(config)];

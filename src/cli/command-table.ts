@@ -95,6 +95,12 @@ export const commands: readonly CommandRow[] = [
     "list_builtins {prog_types|map_types|attach_types|link_types|helpers}",
     [["bpfkit feature list_builtins helpers", "names of all helper functions"]],
   ),
+  toolCommand("cgroup", "show the programs of cgroups", "{show CGROUP | tree [ROOT]} [effective]", [
+    ["bpfkit cgroup tree", "all cgroups with programs"],
+  ]),
+  toolCommand("perf", "show which processes run programs from perf events", "show", [
+    ["bpfkit perf show", "tracepoints, kprobes and uprobes with the processes that hold them"],
+  ]),
   toolCommand("bpftool", "take a command line as bpftool does", "[OPTION...] OBJECT COMMAND...", [
     ["bpfkit bpftool -j prog show", "the same as a link named bpftool would"],
   ]),

@@ -1,3 +1,5 @@
+export { cgroupPrograms, taskPrograms } from "./attached.ts";
+export type { CgroupProgram, TaskProgram } from "./attached.ts";
 export { btfData, btfInfo } from "./btf-info.ts";
 export type { BtfInfo } from "./btf-info.ts";
 export { objectHolders } from "./holders.ts";

@@ -1,0 +1,121 @@
+import { closeSync, constants, openSync } from "node:fs";
+import { SyscallError } from "../kernel/index.ts";
+import type { Kernel } from "../kernel/index.ts";
+import { BPF_ATTACH_TYPE, ERRNO } from "../uapi/index.ts";
+import { readU32s } from "./struct-reader.ts";
+
+/** A program attached to a cgroup. */
+export interface CgroupProgram {
+  readonly id: number;
+  /** BPF_ATTACH_TYPE number. */
+  readonly attachType: number;
+  /** BPF_ATTACH_FLAG bits; 0 for effective lists. */
+  readonly flags: number;
+}
+
+const CGROUP_TYPES: readonly number[] = [
+  ...Object.entries(BPF_ATTACH_TYPE)
+    .filter(([name]) => name.startsWith("CGROUP_"))
+    .map(([, type]) => type),
+  BPF_ATTACH_TYPE.LSM_CGROUP,
+].sort((a, b) => a - b);
+/** BPF_F_QUERY_EFFECTIVE. */
+const EFFECTIVE = 1;
+const MOST_PROGRAMS = 1024;
+
+/**
+ * Programs of a cgroup's directory, by attach type; `effective` counts those of its ancestors in.
+ * @throws SyscallError where no type may be asked for, as in directories that are no cgroup (EBADF)
+ */
+export function cgroupPrograms(kernel: Kernel, directory: string, effective: boolean): CgroupProgram[] {
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const answers = CGROUP_TYPES.map((type) => queryType(kernel, fd, type, effective));
+    if (answers.every((answer) => answer instanceof SyscallError)) throw answers[0];
+    return answers.flatMap((answer) => (answer instanceof SyscallError ? [] : answer));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The error, for types that this kernel does not know. */
+function queryType(
+  kernel: Kernel,
+  cgroup: number,
+  attach_type: number,
+  effective: boolean,
+): CgroupProgram[] | SyscallError {
+  const prog_ids = new Uint8Array(MOST_PROGRAMS * 4);
+  try {
+    const { prog_cnt, attach_flags } = kernel.bpf("PROG_QUERY", {
+      target_fd: cgroup,
+      attach_type,
+      query_flags: effective ? EFFECTIVE : 0,
+      prog_ids,
+    });
+    const flags = effective ? 0 : attach_flags;
+    return readU32s(prog_ids, prog_cnt).map((id) => ({ id, attachType: attach_type, flags }));
+  } catch (error) {
+    if (error instanceof SyscallError) return error;
+    throw error;
+  }
+}
+
+/** A descriptor of a process behind which a program runs: a perf event or a raw tracepoint. */
+export interface TaskProgram {
+  readonly pid: number;
+  readonly fd: number;
+  readonly programId: number;
+  readonly type: "raw_tracepoint" | "tracepoint" | "kprobe" | "kretprobe" | "uprobe" | "uretprobe";
+  /** Of a tracepoint, function or file; empty where a kprobe has an address alone. */
+  readonly name: string;
+  readonly offset: bigint;
+  readonly address: bigint;
+}
+
+const NAME_SIZE = 4096;
+
+/** All of them, of processes that may be looked into. */
+export function* taskPrograms(kernel: Kernel): Generator<TaskProgram> {
+  requirePrivilege(kernel);
+  for (const name of kernel.files.directory("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    for (const fd of kernel.files.directory(`/proc/${pid}/fd`)) {
+      const found = queryDescriptor(kernel, pid, Number(fd));
+      if (found) yield found;
+    }
+  }
+}
+
+/** Undefined for descriptors of anything else, and for those that were closed meanwhile. */
+function queryDescriptor(kernel: Kernel, pid: number, fd: number): TaskProgram | undefined {
+  const buf = new Uint8Array(NAME_SIZE);
+  try {
+    const { prog_id, fd_type, probe_offset, probe_addr } = kernel.bpf("TASK_FD_QUERY", { pid, fd, buf });
+    return {
+      pid,
+      fd,
+      programId: prog_id,
+      type: TASK_TYPES[fd_type] ?? "tracepoint",
+      name: Buffer.from(buf.subarray(0, Math.max(0, buf.indexOf(0)))).toString(),
+      offset: probe_offset,
+      address: probe_addr,
+    };
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined;
+    throw error;
+  }
+}
+
+/** The kernel looks at the caller's rights first, and refuses some descriptors with the same EPERM later. */
+function requirePrivilege(kernel: Kernel): void {
+  try {
+    kernel.bpf("TASK_FD_QUERY", { pid: process.pid, fd: 0 });
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno === ERRNO.EPERM) throw error;
+  }
+}
+
+/** In the order of enum bpf_task_fd_type. */
+const TASK_TYPES = ["raw_tracepoint", "tracepoint", "kprobe", "kretprobe", "uprobe", "uretprobe"] as const;

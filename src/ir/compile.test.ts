@@ -263,8 +263,11 @@ function large(): IrModule {
       const [body, done] = [b.block(), b.block()];
       b.branchIf("set", b.param(0), b.i64(5), done, body);
       b.at(body);
-      b.branchIf("eq", b.param(1), b.i64(5), done, b.block());
-      b.at(b.fn.blocks.at(-1)!);
+      const [more, most] = [b.block(), b.block()];
+      b.branchIf("eq", b.param(1), b.i64(5), done, more);
+      b.at(more);
+      b.branchIf("ne", b.param(1), b.i64(6), most, done);
+      b.at(most);
       for (let index = 0; index < 8000; index++) {
         consume(b, b.i64(index), b.i64(1), b.i64(2), b.i64(3));
       }
@@ -279,11 +282,13 @@ function large(): IrModule {
 describe("large functions", () => {
   it("jump far where the version can", () => {
     const lines = text(compileModule(large(), { cpu: "v4" }));
-    expect(lines.slice(0, 5)).toEqual([
+    expect(lines.slice(0, 7)).toEqual([
       "if r1 & 0x5 goto pc+1",
       "goto pc+1",
-      "gotol pc+40002",
+      "gotol pc+40004",
       "if r2 != 0x5 goto pc+1",
+      "gotol pc+40002",
+      "if r2 != 0x6 goto pc+1",
       "gotol pc+40000",
     ]);
   });

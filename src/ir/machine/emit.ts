@@ -64,6 +64,18 @@ interface PlacedInsn {
   readonly offset: number;
 }
 
+/** One of two ways must be jumped to: the one that does not follow; if neither does, the usual one. */
+function orientForks(fn: MachineFunction, cpu: CpuVersion): void {
+  fn.blocks.forEach((block, index) => {
+    const [first, second] = block.next;
+    const following = fn.blocks[index + 1];
+    if (second === undefined) return;
+    if (first === following || (block.likely === false && second !== following)) {
+      invertJump(block, cpu === "v1");
+    }
+  });
+}
+
 /** Lets forks whose jump would go too far jump over a block that goes there: only that jump can be long. */
 function addIslands(fn: MachineFunction): void {
   for (let changed = true; changed;) {
@@ -98,6 +110,7 @@ const FARTHEST = 0x7fff;
 
 /** Adds the jumps that the order of blocks asks for, and computes how far each goes. */
 function placeJumps(fn: MachineFunction, cpu: CpuVersion): PlacedInsn[] {
+  orientForks(fn, cpu);
   if (cpu === "v4") addIslands(fn);
   const insns: MachineInsn[] = [];
   const jumps = new Map<MachineInsn, MachineBlock>();
@@ -112,10 +125,6 @@ function placeJumps(fn: MachineFunction, cpu: CpuVersion): PlacedInsn[] {
   fn.blocks.forEach((block, index) => {
     starts.set(block, position);
     const following = fn.blocks[index + 1];
-    // One of two ways must be jumped to; if both, the usual one in one step.
-    if (block.next[0] === following || (block.likely === false && block.next[1] !== following)) {
-      if (block.next.length === 2) invertJump(block, cpu === "v1");
-    }
     block.insns.forEach(push);
     const [first, second] = block.next;
     const last = block.insns.at(-1);

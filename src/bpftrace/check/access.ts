@@ -5,6 +5,7 @@ import { typeName } from "../type-relations.ts";
 import type { TypedExpression } from "../typed.ts";
 import { type AddressSpace, int8, pointerTo, type RecordType, type Type } from "../types.ts";
 import { isLiteral, number } from "./convert.ts";
+import { instanceName } from "./probe-instances.ts";
 import { broken, type Elaborator, fail, isBroken } from "./elaborator.ts";
 import { markUsed } from "./names.ts";
 
@@ -51,7 +52,7 @@ function member(
     const names = fieldsOf(type).map(({ name }) => name);
     const what =
       type.origin.kind === "parameters" || type.origin.kind === "tracepoint"
-        ? on.instance.targets[0]!.name
+        ? instanceName(on.instance)
         : typeName(type);
     const hints = didYouMean(expression.field, names);
     return fail(on, "unknown-field", `${what} has no field '${expression.field}'`, fieldSpan, ...hints);

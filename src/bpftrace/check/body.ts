@@ -47,7 +47,7 @@ export class BodyElaborator implements Elaborator {
     this.scope = Scope.root(identity);
   }
 
-  probe(): CheckedProbe | undefined {
+  probe(): CheckedProbe {
     const { instance } = this;
     const { predicate, body, span } = instance.probe;
     const test = predicate && condition(this, this.expression(predicate));

@@ -44,12 +44,12 @@ export function check(program: Program, world: World, options: CheckOptions): Ch
   const declared = new Set(shared.maps.values());
   const { probes, round } = settle(shared, instances);
   const diagnostics: Diagnostic[] = [...findings.all, ...round.findings.all].sort(byPlace);
-  if (
-    instances.length === 0 &&
-    !program.items.some(({ kind }) => kind === "probe") &&
-    diagnostics.length === 0
-  )
-    findings.error("no-probes", "The script has no probes", program.span);
+  if (probes.length === 0 && !diagnostics.some(({ severity }) => severity === "error"))
+    findings.error(
+      "no-probes",
+      "There is nothing to attach: the script has no probe that exists here",
+      program.span,
+    );
   for (const slots of declared)
     if (!slots.value.type)
       findings.warning("unused-map", `'${slots.name}' is declared but never used`, slots.span);
@@ -69,9 +69,15 @@ function settle(
     const findings = new Findings();
     shared.types.report(findings);
     const round: Round = { shared, findings, changed: false, maps: new Map() };
-    const probes = instances.flatMap(
-      (instance, index) => new BodyElaborator(round, instance, `${index}`).probe() ?? [],
-    );
+    const probes = instances.flatMap((instance, index) => {
+      if (instance.targets.length > 0) return new BodyElaborator(round, instance, `${index}`).probe();
+      const unheard = { ...round, findings: new Findings() };
+      shared.types.report(unheard.findings);
+      new BodyElaborator(unheard, instance, `${index}`).probe();
+      shared.types.report(findings);
+      round.changed ||= unheard.changed;
+      return [];
+    });
     if (!round.changed || count === maxRounds) return { probes, round };
   }
 }

@@ -9,6 +9,7 @@ import { literalType } from "../type-relations.ts";
 import type { CheckedMap, LocalVariable, TypedExpression } from "../typed.ts";
 import { int64, ksym, pointerTo, stringOf, type Type, uint8, usym } from "../types.ts";
 import { convert } from "./convert.ts";
+import { instanceName } from "./probe-instances.ts";
 import { broken, type Elaborator, fail, integer, isBroken, literal, truth } from "./elaborator.ts";
 import { isLiteral } from "./convert.ts";
 import { checkedMap, grow, type MapSlots, mapSlots } from "./shared.ts";
@@ -189,7 +190,7 @@ export function builtin(on: Elaborator, row: BuiltinRow, name: string, span: Spa
         : fail(
             on,
             "builtin-not-here",
-            `The arguments of '${instance.targets[0]!.name}' are not known here`,
+            `The arguments of '${instanceName(instance)}' are not known here`,
             span,
           );
     case "argN":
@@ -245,7 +246,7 @@ function argument(on: Elaborator, index: number, span: Span): TypedExpression {
       return fail(
         on,
         "builtin-not-here",
-        `'${on.instance.targets[0]!.name}' has ${args.origin.fields.length} arguments only`,
+        `'${instanceName(on.instance)}' has ${args.origin.fields.length} arguments only`,
         span,
       );
     const operand: TypedExpression = { kind: "builtin", name: "args", type: args, span };
@@ -266,7 +267,7 @@ function contextType(on: Elaborator, row: BuiltinRow): Type {
     case "func":
       return instance.row.space === "user" ? usym : ksym;
     case "probe":
-      return stringOf(Math.max(...instance.targets.map(({ name }) => Buffer.byteLength(name))) + 1);
+      return stringOf(Math.max(...instance.targets.map(({ name }) => Buffer.byteLength(name)), 0) + 1);
     case "ctx":
       return pointerTo({ kind: "int", size: 8, signed: false }, "context");
     default:

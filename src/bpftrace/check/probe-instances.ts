@@ -14,10 +14,15 @@ import { expandTargets, TargetProblem } from "./probe-targets.ts";
 export interface ProbeInstance {
   readonly row: ProbeRow;
   readonly probe: Probe;
+  /** Empty where nothing was found: the body only tells of the types it gives to maps. */
   readonly targets: readonly CheckedTarget[];
   readonly args?: RecordType;
   /** Type of `retval`. */
   readonly result: Type;
+}
+
+export function instanceName({ targets, probe }: ProbeInstance): string {
+  return targets[0]?.name ?? probe.attachPoints[0]?.text ?? "this probe";
 }
 
 interface Context {
@@ -67,7 +72,7 @@ function expand(
   if (isError) findings.error("no-such-probe", result.message, point.span, ...hints);
   else if (settings.missingProbes === "warn")
     findings.warning("no-such-probe", result.message, point.span, ...hints);
-  return undefined;
+  return { row, targets: [] };
 }
 
 /** `$1` in a probe's name. */
@@ -86,7 +91,7 @@ function instancesOf(
   const typed =
     (row.args === "tracepoint" && /\bargs\b/.test(text)) ||
     (row.args === "parameters" && /\b(?:args|arg\d+|retval)\b/.test(text));
-  if (!typed) return [{ row, probe, targets, result: int64 }];
+  if (!typed || targets.length === 0) return [{ row, probe, targets, result: int64 }];
   return targets.map((target) => ({ row, probe, targets: [target], ...shape(target, row, context) }));
 }
 

@@ -1,6 +1,6 @@
 export { compileJoin } from "./join-writer.ts";
 export { compilePrintf, sequence, type RecordWriter } from "./printf.ts";
-export { argumentDecoder, badPlan, checkedField, compileDecoder, sizeOf } from "./decode.ts";
+export { argumentDecoder, badPlan, checkedField, constantField, compileDecoder, sizeOf } from "./decode.ts";
 export type { DecodeContext, Decoder, Resolver } from "./decode.ts";
 export { memoryOf, narrow, readSigned64, readUnsigned64, type Memory } from "./memory.ts";
 export { OutputBuffer } from "./output-buffer.ts";

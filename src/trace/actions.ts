@@ -2,11 +2,14 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import type { Diagnostic } from "../diagnostic.ts";
 import type { LoadedMap } from "../loader/index.ts";
-import type { PlanAction, PlanMap, TracePlan } from "../object/index.ts";
+import type { PlanAction, PlanArgument, PlanMap, TracePlan } from "../object/index.ts";
 import {
   argumentDecoder,
   badPlan,
   checkedField,
+  constantField,
+  isHistogram,
+  sizeOf,
   compilePrintf,
   OutputBuffer,
   type DecodeContext,
@@ -14,8 +17,7 @@ import {
   type Reporter,
   type Resolver,
 } from "../report/index.ts";
-import { sizeOf } from "../report/index.ts";
-import { lookupElement, snapshotMap } from "./map-snapshot.ts";
+import { snapshotElement, snapshotMap } from "./map-snapshot.ts";
 
 /** Most bytes that cat() shows of a file. */
 const CAT_LIMIT = 10_240;
@@ -66,13 +68,12 @@ function compileAction(action: PlanAction, size: number, context: ActionContext)
     }
     case "printElement": {
       const [plan, map] = mapOf(action.map, context);
-      if ("constant" in action.key) throw badPlan("a map key that is no field");
-      const { offset, type } = checkedField(action.key, size);
-      const length = sizeOf(type);
+      const keyOf = compileKey(action.key, size);
       return ({ bytes }, at) => {
-        const key = Uint8Array.from(bytes.subarray(at + offset, at + offset + length));
-        const value = lookupElement(plan, map, key, { context: decoding });
-        if (value !== undefined) reporter.value(value);
+        const found = snapshotElement(plan, map, keyOf(bytes, at), { context: decoding });
+        if (found === undefined) return;
+        if (isHistogram(found.value)) reporter.map({ ...found.map, entries: [found] });
+        else reporter.value(found.value);
       };
     }
     case "clear": {
@@ -112,6 +113,19 @@ function compileAction(action: PlanAction, size: number, context: ActionContext)
       return () => reporter.diagnostic(diagnostic);
     }
   }
+}
+
+/** Reads a key's bytes from a record, or knows them. */
+function compileKey(key: PlanArgument, size: number): (bytes: Buffer, at: number) => Uint8Array {
+  if ("constant" in key) {
+    const length = sizeOf(key.type);
+    const bytes = new Uint8Array(length);
+    bytes.set(constantField(key).memory.bytes.subarray(0, length));
+    return () => bytes;
+  }
+  const { offset, type } = checkedField(key, size);
+  const length = sizeOf(type);
+  return (bytes, at) => Uint8Array.from(bytes.subarray(at + offset, at + offset + length));
 }
 
 function mapOf(name: string, { plan, maps }: ActionContext): readonly [PlanMap, LoadedMap] {

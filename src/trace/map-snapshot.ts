@@ -2,7 +2,6 @@ import type { LoadedMap } from "../loader/index.ts";
 import type { MapValue, PlanMap } from "../object/index.ts";
 import {
   compileDecoder,
-  isHistogram,
   linearHistogram,
   logHistogram,
   memoryOf,
@@ -56,17 +55,23 @@ export function snapshotMap(plan: PlanMap, map: LoadedMap, options: SnapshotOpti
   };
 }
 
-/** One element, as print(@map[key]) shows it; undefined when there is none. */
-export function lookupElement(
+/** One element of a keyed map, as print(@map[key]) shows it; undefined when there is none. */
+export function snapshotElement(
   plan: PlanMap,
   map: LoadedMap,
   key: Uint8Array,
   options: SnapshotOptions,
-): Value | undefined {
+): { readonly map: MapSnapshot; readonly key?: Value; readonly value: Value | Histogram } | undefined {
+  const whole = { name: plan.name, type: snapshotType(plan.value), scalar: false, entries: [] };
+  if (plan.value.kind === "hist" || plan.value.kind === "lhist") {
+    const wanted = Buffer.from(key);
+    const entry = keyedEntries(plan, map, options, (other) =>
+      wanted.equals(other.subarray(0, wanted.length)),
+    )[0];
+    return entry && { map: whole, ...entry };
+  }
   const bytes = map.lookup(key);
-  if (!bytes) return undefined;
-  const { value } = fold(plan, cpuValues(map, bytes), options);
-  return isHistogram(value) ? undefined : value;
+  return bytes && { map: whole, ...fold(plan, cpuValues(map, bytes), options) };
 }
 
 function snapshotType({ kind }: MapValue): MapSnapshot["type"] {
@@ -87,14 +92,19 @@ function scalarEntries(plan: PlanMap, map: LoadedMap, options: SnapshotOptions):
   return folded.unset && !options.showUnset ? [] : [folded];
 }
 
-function keyedEntries(plan: PlanMap, map: LoadedMap, options: SnapshotOptions): Entry[] {
+function keyedEntries(
+  plan: PlanMap,
+  map: LoadedMap,
+  options: SnapshotOptions,
+  wanted: (key: Uint8Array) => boolean = () => true,
+): Entry[] {
   const decodeKey = plan.key ? compileDecoder(plan.key, options.context) : undefined;
   const shownKey = (key: Uint8Array): Value => decodeKey?.(memoryOf(key), 0, key.length) ?? null;
   if (plan.value.kind === "hist" || plan.value.kind === "lhist") {
     const { value } = plan;
     const bucketOffset = plan.value.bucketOffset ?? map.spec.keySize - 4;
     const groups = new Map<string, { readonly key: Uint8Array; readonly counts: bigint[] }>();
-    for (const entry of map.entries()) {
+    for (const entry of map.entries().filter(({ key }) => wanted(key))) {
       const name = Buffer.from(entry.key.subarray(0, bucketOffset)).toString("latin1");
       const group = groups.get(name) ?? {
         key: entry.key,

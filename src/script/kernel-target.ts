@@ -25,6 +25,9 @@ export function kernelTarget(kernel: Kernel, features: Features): CompileTarget 
       get forEachMapElem(): boolean {
         return helper(BPF_FUNC.for_each_map_elem);
       },
+      get loop(): boolean {
+        return helper(BPF_FUNC.loop);
+      },
       get lookupPercpuElem(): boolean {
         return helper(BPF_FUNC.map_lookup_percpu_elem);
       },

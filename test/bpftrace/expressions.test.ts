@@ -145,7 +145,7 @@ describe.skipIf(kernel === undefined)("expressions in the kernel", () => {
         for (const [index, { text, value }] of expressions.entries())
           expect(answers.get(BigInt(index)), text).toBe(value);
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 });

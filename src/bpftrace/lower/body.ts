@@ -26,11 +26,11 @@ const STACK_OBJECT = 64;
 /** Of the kernel's 512 bytes; the rest is left to spills. */
 const STACK_ROOM = 384;
 
-/** bpf_for_each_map_elem calls back with map, key, value and data. */
-const CALLBACK_PARAMETERS = 4;
-export const CALLBACK_KEY = 1;
-export const CALLBACK_VALUE = 2;
-export const CALLBACK_DATA = 3;
+/** How a helper calls back: how many parameters, and which of them is what the caller handed over. */
+export interface CallbackShape {
+  readonly parameters: number;
+  readonly data: number;
+}
 
 export interface BodyOptions {
   readonly unit: Unit;
@@ -38,8 +38,8 @@ export interface BodyOptions {
   readonly target: CheckedTarget;
   readonly name: string;
   readonly emitters: Emitters;
-  /** Who a callback is for. */
-  readonly parent?: Body;
+  /** Who a callback is for, and how it is called. */
+  readonly caller?: { readonly body: Body; readonly shape: CallbackShape };
 }
 
 /** One program, or one of its callbacks, while it is written. */
@@ -77,29 +77,30 @@ export class Body {
   #stackUsed = 0;
   #stackKept = 0;
 
-  constructor({ unit, probe, target, name, emitters, parent }: BodyOptions) {
+  constructor({ unit, probe, target, name, emitters, caller }: BodyOptions) {
     this.unit = unit;
     this.probe = probe;
     this.target = target;
     this.#emitters = emitters;
-    this.module = parent?.module ?? createModule();
+    this.module = caller?.body.module ?? createModule();
     const position = unit.position(probe.span);
-    const params = Array<"ptr">(parent ? CALLBACK_PARAMETERS : 1).fill("ptr");
-    const typeId = parent ? unit.types.callback(name, CALLBACK_PARAMETERS) : unit.types.program(name);
+    const count = caller?.shape.parameters ?? 1;
+    const params = Array<"ptr">(count).fill("ptr");
+    const typeId = caller ? unit.types.callback(name, count) : unit.types.program(name);
     const fn = addFunction(this.module, { name, params, result: "i32", typeId, position });
     this.b = new Builder(fn);
     this.code = new Code(this.b, (variable) => (isWide(variable.type) ? this.b.i64(0) : this.b.i32(0)));
     this.exit = this.b.block("exit");
     this.#prologue = this.#openPrologue();
     // A callback finds the program's context where its caller put it.
-    this.context = parent ? this.b.load("ptr", 8, this.b.param(CALLBACK_DATA)) : this.b.param(0);
-    this.#scratchUsed = parent ? parent.#scratchUsed : 0;
+    this.context = caller ? this.b.load("ptr", 8, this.b.param(caller.shape.data)) : this.b.param(0);
+    this.#scratchUsed = caller ? caller.body.#scratchUsed : 0;
   }
 
-  /** A function that a helper calls for each element of a map. */
-  callback(name: string): Body {
+  /** A function that a helper calls. */
+  callback(name: string, shape: CallbackShape): Body {
     const { unit, probe, target } = this;
-    return new Body({ unit, probe, target, name, emitters: this.#emitters, parent: this });
+    return new Body({ unit, probe, target, name, emitters: this.#emitters, caller: { body: this, shape } });
   }
 
   scalar(expression: TypedExpression): Value {

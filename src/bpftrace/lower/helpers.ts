@@ -22,6 +22,7 @@ export type HelperName =
   | "map_update_elem"
   | "map_delete_elem"
   | "for_each_map_elem"
+  | "loop"
   | "ktime_get_ns"
   | "ktime_get_boot_ns"
   | "ktime_get_tai_ns"
@@ -65,6 +66,7 @@ const helpers: Readonly<Record<HelperName, HelperRow>> = {
   map_update_elem: { effects: { reads: [1, 2], writes: [] } },
   map_delete_elem: { effects: { reads: [1], writes: [] } },
   for_each_map_elem: { effects: {} },
+  loop: { effects: {} },
   ktime_get_ns: fresh,
   ktime_get_boot_ns: fresh,
   ktime_get_tai_ns: fresh,

@@ -18,7 +18,7 @@ import type { LocalTypes } from "./local-types.ts";
 import { lowerLocation } from "./location.ts";
 import { programKinds, programName, sectionName, targetName } from "./program-kind.ts";
 import { lowerScalar } from "./scalar.ts";
-import { layOutCaptured } from "./for-map.ts";
+import { isCalledBack, layOutCaptured } from "./for-map.ts";
 import { lowerBlock } from "./statement.ts";
 import { lowerStore } from "./store.ts";
 import type { CompileTarget } from "./target.ts";
@@ -160,7 +160,7 @@ function settleVariables(body: Body, probe: CheckedProbe): void {
     if (expression.kind === "addressOf" && expression.operand.kind === "variable")
       pointed.add(expression.operand.variable);
   });
-  const captured = capturedVariables(probe.body);
+  const captured = capturedVariables(probe.body, (loop) => isCalledBack(body, loop));
   if (captured.length > 0) layOutCaptured(body, captured);
   for (const variable of probe.variables) {
     if (body.homes.has(variable)) continue;

@@ -3,7 +3,7 @@ import type { LocalVariable, TypedBlock, TypedExpression, TypedStatement } from 
 import { isAggregate, sizeOf } from "../types.ts";
 import { aggregate } from "./aggregate.ts";
 import { isKeptClean } from "./copy.ts";
-import { forMap } from "./for-map.ts";
+import { forMap, forRangeByCallback, isCalledBack } from "./for-map.ts";
 import type { Body } from "./body.ts";
 import { assignMap, deleteElement, incrementMap } from "./map-access.ts";
 import { widthOf } from "./place.ts";
@@ -57,7 +57,9 @@ function lowerStatement(body: Body, statement: TypedStatement): void {
     case "while":
       return lowerWhile(body, statement);
     case "forRange":
-      return lowerForRange(body, statement);
+      return isCalledBack(body, statement)
+        ? forRangeByCallback(body, statement)
+        : lowerForRange(body, statement);
     case "forMap":
       return forMap(body, statement);
     case "break":

@@ -26,6 +26,8 @@ export interface TargetFeatures {
   readonly rdonlyCast: boolean;
   /** bpf_for_each_map_elem (5.13). */
   readonly forEachMapElem: boolean;
+  /** bpf_loop (5.17). */
+  readonly loop: boolean;
   /** bpf_map_lookup_percpu_elem (5.19). */
   readonly lookupPercpuElem: boolean;
   /** Keys of hash maps that are larger than the stack, 512 bytes (5.11). */
@@ -43,6 +45,7 @@ export const PORTABLE: CompileTarget = {
     currentTaskBtf: false,
     rdonlyCast: false,
     forEachMapElem: false,
+    loop: false,
     lookupPercpuElem: false,
     largeKeys: false,
     ktimeTai: false,

@@ -50,6 +50,7 @@ export const NATIVE: CompileTarget = {
     currentTaskBtf: true,
     rdonlyCast: true,
     forEachMapElem: true,
+    loop: true,
     lookupPercpuElem: true,
     largeKeys: true,
     ktimeTai: true,

@@ -44,11 +44,10 @@ function walkStatement(statement: TypedStatement, visit: (expression: TypedExpre
   }
 }
 
-/** Variables that the block itself gives a value to. */
-export function assignedVariables(block: TypedBlock): ReadonlySet<LocalVariable> {
-  const found = new Set<LocalVariable>();
+/** Calls `visit` with every variable that the block gives a value to, each time it does. */
+function walkTargets(block: TypedBlock, visit: (variable: LocalVariable) => void): void {
   const search = (statement: TypedStatement): void => {
-    if ("variable" in statement) found.add(statement.variable);
+    if ("variable" in statement) visit(statement.variable);
     if (statement.kind === "block") statement.statements.forEach(search);
     if ("body" in statement) search(statement.body);
     if (statement.kind !== "if") return;
@@ -57,20 +56,48 @@ export function assignedVariables(block: TypedBlock): ReadonlySet<LocalVariable>
   };
   search(block);
   walkBlock(block, (expression) => {
-    if (expression.kind === "blockValue") search(expression.block);
+    if (expression.kind === "blockValue") expression.block.statements.forEach(search);
     if (
       expression.kind === "call" &&
       expression.name === "find" &&
       expression.arguments[2]?.kind === "variable"
     )
-      found.add(expression.arguments[2].variable);
+      visit(expression.arguments[2].variable);
   });
+}
+
+/** Variables that the block itself gives a value to. */
+export function assignedVariables(block: TypedBlock): ReadonlySet<LocalVariable> {
+  const found = new Set<LocalVariable>();
+  walkTargets(block, (variable) => found.add(variable));
   return found;
 }
 
-/** Variables that the callbacks of the block's loops share with it, each once. */
-export function capturedVariables(block: TypedBlock): readonly LocalVariable[] {
+/** How often each variable is named in the block. */
+function countVariables(block: TypedBlock): Map<LocalVariable, number> {
+  const counts = new Map<LocalVariable, number>();
+  const add = (variable: LocalVariable): void => {
+    counts.set(variable, (counts.get(variable) ?? 0) + 1);
+  };
+  walkTargets(block, add);
+  walkBlock(block, (expression) => {
+    if (expression.kind === "variable") add(expression.variable);
+  });
+  return counts;
+}
+
+export type RangeLoop = TypedStatement & { readonly kind: "forRange" };
+
+/**
+ * Variables that the callbacks of the block's loops share with it, each once. `isCallback` tells which loops
+ * over a range become callbacks, as loops over maps always do.
+ */
+export function capturedVariables(
+  block: TypedBlock,
+  isCallback: (loop: RangeLoop) => boolean,
+): readonly LocalVariable[] {
   const found = new Set<LocalVariable>();
+  const total = countVariables(block);
   const search = (statement: TypedStatement): void => {
     switch (statement.kind) {
       case "block":
@@ -82,8 +109,15 @@ export function capturedVariables(block: TypedBlock): readonly LocalVariable[] {
       case "forMap":
         for (const variable of statement.captured) found.add(variable);
         return search(statement.body);
-      case "while":
       case "forRange":
+        if (isCallback(statement)) {
+          found.add(statement.variable);
+          // What is also named elsewhere.
+          for (const [variable, inside] of countVariables(statement.body))
+            if ((total.get(variable) ?? 0) > inside) found.add(variable);
+        }
+        return search(statement.body);
+      case "while":
       case "unroll":
         return search(statement.body);
       default:

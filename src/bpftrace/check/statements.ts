@@ -2,15 +2,16 @@ import type { Span } from "../../diagnostic.ts";
 import type { Block, Expression, Statement } from "../ast.ts";
 import { findMapFunction } from "../map-functions.ts";
 import { typeName } from "../type-relations.ts";
-import type { LocalVariable, TypedBlock, TypedExpression, TypedStatement } from "../typed.ts";
-import { type AggregateType, int64, isAggregate, type TupleType, type Type, uint64 } from "../types.ts";
-import { condition, convert, isLiteral, number, value } from "./convert.ts";
-import { type Elaborator, fail, isBroken, type MapLoop } from "./elaborator.ts";
+import type { TypedExpression, TypedStatement } from "../typed.ts";
+import { int64, isAggregate } from "../types.ts";
+import { aggregate } from "./aggregates.ts";
+import { loop, unroll, whileLoop } from "./loops.ts";
+import { condition, convert, isLiteral, value } from "./convert.ts";
+import { type Elaborator, fail, isBroken } from "./elaborator.ts";
 import { mapKey, mapNamed, mapReference } from "./names.ts";
 import { combine, constantTruth } from "./operators.ts";
-import { grow, type MapSlots } from "./shared.ts";
+import { grow } from "./shared.ts";
 import { declareVariable } from "./variables.ts";
-import { isCastable } from "../type-relations.ts";
 
 type Of<K extends Statement["kind"]> = Extract<Statement, { kind: K }>;
 
@@ -41,11 +42,8 @@ export function statement(on: Elaborator, one: Statement): readonly TypedStateme
       return choice(on, one);
     case "unroll":
       return unroll(on, one);
-    case "while": {
-      const test = condition(on, on.expression(one.condition));
-      const body = loopBody(on, one.body);
-      return isBroken(test) ? [] : [{ kind: "while", condition: test, body, span: one.span }];
-    }
+    case "while":
+      return whileLoop(on, one);
     case "for":
       return loop(on, one);
     case "break":
@@ -294,119 +292,6 @@ function aggregateBlock(
   });
 }
 
-/** `@m[k] = count()`, `sum(n)`, ... */
-function aggregate(
-  on: Elaborator,
-  slots: MapSlots,
-  key: TypedExpression | undefined | false,
-  call: Extract<Expression, { kind: "call" }>,
-  span: Span,
-): readonly TypedStatement[] {
-  const row = findMapFunction(call.name)!;
-  const [least, most] = row.arity;
-  if (call.arguments.length < least || call.arguments.length > most) {
-    const range = least === most ? `${least}` : `${least} to ${most}`;
-    fail(
-      on,
-      "argument-count",
-      `${row.name}() takes ${range} arguments, given are ${call.arguments.length}`,
-      call.span,
-    );
-    return [];
-  }
-  if (row.status === "later") {
-    fail(on, "not-yet", `${row.name}() is not supported yet`, call.span);
-    return [];
-  }
-  const operand = call.arguments[0] && number(on, on.expression(call.arguments[0]), `${row.name}()`);
-  const signed = operand?.type.kind === "int" && operand.type.signed;
-  const type = aggregateType(on, call, signed);
-  if (!type || (operand && isBroken(operand))) return [];
-  if (!grow(on.round, slots.value, (slot) => slot.add(type))) {
-    fail(
-      on,
-      "type-mismatch",
-      `'${slots.name}' holds ${typeName(slots.value.type!)}: it cannot take ${row.name}() as well`,
-      span,
-    );
-    return [];
-  }
-  const held = slots.value.type;
-  if (key === false || !held || !isAggregate(held)) return [];
-  const wide = operand && convert(operand, signed ? int64 : uint64);
-  return [
-    {
-      kind: "aggregate",
-      map: mapReference(on, slots),
-      aggregate: held,
-      span,
-      ...(key && { key }),
-      ...(wide && { operand: wide }),
-    },
-  ];
-}
-
-function aggregateType(
-  on: Elaborator,
-  call: Extract<Expression, { kind: "call" }>,
-  signed: boolean,
-): AggregateType | undefined {
-  const row = findMapFunction(call.name)!;
-  const constants = call.arguments.slice(1).map((argument) => {
-    const checked = on.expression(argument);
-    if (checked.kind === "integer" && !isBroken(checked)) return Number(checked.value);
-    if (!isBroken(checked))
-      fail(on, "not-literal", `${row.name}() needs a constant number here`, argument.span);
-    return undefined;
-  });
-  if (constants.includes(undefined)) return undefined;
-  switch (row.name) {
-    case "count":
-    case "sum":
-    case "min":
-    case "max":
-    case "avg":
-    case "stats":
-      return { kind: row.name, signed: row.name === "count" ? true : signed };
-    case "hist": {
-      const bits = constants[0] ?? 0;
-      if (bits >= 0 && bits <= 5) return { kind: "hist", bits };
-      fail(
-        on,
-        "bad-histogram",
-        "hist() takes 0 to 5 bits of buckets a power of two",
-        call.arguments[1]!.span,
-      );
-      return undefined;
-    }
-    case "lhist":
-      return linearHistogram(on, call, constants);
-    case "tseries":
-      return undefined;
-  }
-}
-
-function linearHistogram(
-  on: Elaborator,
-  call: Extract<Expression, { kind: "call" }>,
-  constants: readonly (number | undefined)[],
-): AggregateType | undefined {
-  const [min = 0, max = 0, step = 0] = constants;
-  const problem =
-    step <= 0
-      ? "a step above 0"
-      : min < 0
-        ? "a least value of 0 or more"
-        : max <= min
-          ? "a most value above the least one"
-          : (max - min) / step > 1000
-            ? "at most 1000 buckets"
-            : undefined;
-  if (problem === undefined) return { kind: "lhist", min, max, step };
-  fail(on, "bad-histogram", `lhist() needs ${problem}`, call.span);
-  return undefined;
-}
-
 function choice(
   on: Elaborator,
   { condition: test, then, otherwise, span }: Of<"if">,
@@ -421,121 +306,4 @@ function choice(
   return isBroken(checked)
     ? []
     : [{ kind: "if", condition: checked, then: first, span, ...(second && { otherwise: second }) }];
-}
-
-const maxUnroll = 100n;
-
-function unroll(on: Elaborator, { count, body, span }: Of<"unroll">): readonly TypedStatement[] {
-  const checked = on.expression(count);
-  const block = loopBody(on, body);
-  if (isBroken(checked)) return [];
-  if (checked.kind !== "integer" || checked.value < 1n || checked.value > maxUnroll) {
-    fail(on, "bad-unroll", `unroll() needs a constant from 1 to ${maxUnroll}`, count.span);
-    return [];
-  }
-  return [{ kind: "unroll", count: Number(checked.value), body: block, span }];
-}
-
-function loopBody(on: Elaborator, body: Block): TypedBlock {
-  on.loopDepth++;
-  const block = on.block(body);
-  on.loopDepth--;
-  return block;
-}
-
-function loop(on: Elaborator, one: Of<"for">): readonly TypedStatement[] {
-  const { over } = one;
-  if (over.kind === "range") return rangeLoop(on, one, over);
-  if (over.kind !== "map" || over.key) {
-    fail(on, "bad-loop", "'for' runs over a whole map or over a range: for ($i : 0..10)", over.span);
-    return [];
-  }
-  return mapLoop(on, one, over);
-}
-
-function rangeLoop(
-  on: Elaborator,
-  { variable, body, span }: Of<"for">,
-  { start, end }: Extract<Of<"for">["over"], { kind: "range" }>,
-): readonly TypedStatement[] {
-  const first = convert(number(on, on.expression(start), "A range"), int64);
-  const last = convert(number(on, on.expression(end), "A range"), int64);
-  const inner = on.scope.inner();
-  return on.within(inner, () => {
-    const local = loopVariable(on, variable, int64);
-    const block = loopBody(on, body);
-    if (!local || isBroken(first) || isBroken(last)) return [];
-    return [{ kind: "forRange", variable: local, start: first, end: last, body: block, span }];
-  });
-}
-
-function loopVariable(
-  on: Elaborator,
-  variable: Of<"for">["variable"],
-  type: Type,
-): LocalVariable | undefined {
-  if (on.scope.find(variable.name)) {
-    fail(
-      on,
-      "redeclared-variable",
-      `'${variable.name}' is declared already, outside the loop`,
-      variable.span,
-    );
-    return undefined;
-  }
-  return declareVariable(
-    on,
-    variable,
-    (slot) => grow(on.round, slot, (known) => (known.fix(type), true)),
-    true,
-  );
-}
-
-function mapLoop(
-  on: Elaborator,
-  { variable, body, span }: Of<"for">,
-  over: Extract<Expression, { kind: "map" }>,
-): readonly TypedStatement[] {
-  const slots = mapNamed(on, over);
-  if (!slots) return [];
-  if (slots.keyed === false) {
-    fail(on, "bad-loop", `'${slots.name}' has no keys to run over`, over.span);
-    return [];
-  }
-  const key = slots.key.type;
-  const held = slots.value.type;
-  if (!key || !held) {
-    if (!slots.assigned)
-      fail(on, "undefined-map", `Undefined map '${slots.name}': nothing is ever assigned to it`, over.span);
-    return [];
-  }
-  const entry = isCastable(held) && "signed" in held ? (held.signed ? int64 : uint64) : held;
-  if (isAggregate(entry)) {
-    fail(
-      on,
-      "bad-loop",
-      `The values of '${slots.name}' (${typeName(held)}) cannot be read in a loop`,
-      over.span,
-    );
-    return [];
-  }
-  const pair: TupleType = { kind: "tuple", fields: [{ type: key }, { type: entry }] };
-  const frame: MapLoop = { captured: new Set() };
-  return on.within(on.scope.inner(), () => {
-    on.mapLoops.push(frame);
-    const local = loopVariable(on, variable, pair);
-    const block = loopBody(on, body);
-    on.mapLoops.pop();
-    if (!local) return [];
-    return [
-      {
-        kind: "forMap",
-        variable: local,
-        map: mapReference(on, slots),
-        captured: [...frame.captured],
-        body: block,
-        span,
-      },
-    ];
-  });
 }

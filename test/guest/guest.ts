@@ -292,11 +292,12 @@ function machineArguments(vmlinuz: string, initrd: string, memory: number): stri
 
 /**
  * KVM where it works. QEMU 7.2 emulates cmpxchg16b wrongly, and guests die of it in kmalloc after some
- * minutes; five-level page tables only cost time.
+ * minutes; five-level page tables only cost time. With a thread a processor, code that the kernel patches
+ * (static keys, probes) traps on int3 that is no longer there.
  */
 function accelerator(): string[] {
   if (usableKvm()) return ["-accel", "kvm", "-cpu", "host"];
-  return ["-accel", "tcg", "-cpu", "max,la57=off,cx16=off"];
+  return ["-accel", "tcg,thread=single", "-cpu", "max,la57=off,cx16=off"];
 }
 
 /** Opening is not enough: a machine that is itself virtual may have the device and no VMX or SVM behind it. */

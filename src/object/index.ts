@@ -3,6 +3,7 @@ export { ObjectError } from "./error.ts";
 export type { ObjectErrorCode } from "./error.ts";
 export { fromElf } from "./from-elf.ts";
 export type { ObjectFile } from "./from-elf.ts";
+export { orderMembers } from "./member-order.ts";
 export { PLAN_VERSION } from "./plan.ts";
 export type * from "./plan.ts";
 export { coreResolver, relocate } from "./relocate.ts";

@@ -1,5 +1,6 @@
 import type { Diagnostic } from "../../diagnostic.ts";
 import { compileModule, JumpRangeError, printModule, StackOverflowError } from "../../ir/index.ts";
+import { orderMembers } from "../../object/index.ts";
 import type { ObjectSpec, ProgramSpec, TracePlan } from "../../object/index.ts";
 import type { CheckedProgram } from "../typed.ts";
 import { holdLocalValues } from "./core-values.ts";
@@ -32,12 +33,7 @@ export function generate(checked: CheckedProgram, options: GenerateOptions): Gen
     ? []
     : lowered.programs.flatMap((program) => code(program, options, btf, diagnostics) ?? []);
   return {
-    object: {
-      license: checked.config.license,
-      maps: lowered.maps,
-      programs,
-      btf,
-    },
+    object: orderMembers({ license: checked.config.license, maps: lowered.maps, programs, btf }),
     plan: lowered.plan,
     diagnostics,
     ...(ir !== undefined && { ir }),

@@ -12,6 +12,9 @@ export function kernelTarget(kernel: Kernel, features: Features): CompileTarget 
       return features.has("cpuV4") ? 4 : 3;
     },
     relocate: false,
+    get cpus(): number {
+      return kernel.files.possibleCpus().length;
+    },
     features: {
       get ringbuf(): boolean {
         return features.has("ringBuffer");

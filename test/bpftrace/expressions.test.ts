@@ -1,65 +1,16 @@
 import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { runProgram } from "../../src/attach/index.ts";
-import { compileScript, PORTABLE, type World } from "../../src/bpftrace/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
-import { loadObject } from "../../src/loader/index.ts";
-import { openKernel } from "../../src/open-kernel.ts";
+import { runScript, tryKernel } from "./run-script.ts";
 
 // Random expressions: what the kernel computes is what C's rules say, whatever the optimiser does.
-
-const nowhere: World = {
-  tracepoints: () => undefined,
-  tracepointFormat: () => undefined,
-  kernelFunctions: () => undefined,
-  userSymbols: () => undefined,
-  findExecutable: () => undefined,
-  cgroupId: () => undefined,
-  kernelAddress: () => undefined,
-  arch: "x64",
-};
 
 const kernel = await tryKernel();
 afterAll(() => kernel?.[Symbol.dispose]());
 
-async function tryKernel(): Promise<Kernel | undefined> {
-  try {
-    const opened = await openKernel();
-    run(opened, "@r[0] = 1;");
-    return opened;
-  } catch (error) {
-    console.log(`skipped: programs cannot be run in this kernel (${String(error)})`);
-    return undefined;
-  }
-}
-
-/** Runs statements in BEGIN; yields `@r`, whose keys and values are int64. */
+/** What another program stored, the compiler cannot know. */
 function run(port: Kernel, statements: string): Map<bigint, bigint> {
-  // What another program stored, the compiler cannot know.
-  const text = `BEGIN { @zero = (int64)0; } BEGIN { ${statements} }`;
-  const options = { positional: [], unsafe: false, target: PORTABLE };
-  const { object, diagnostics } = compileScript({ name: "test.bt", text }, nowhere, options);
-  if (object === undefined)
-    throw new Error(`${diagnostics.map(({ message }) => message).join("; ")}: ${text}`);
-  using loaded = loadObject(object, { kernel: port });
-  for (const program of loaded.programs.values()) runProgram(port, program);
-  const answers = new Map<bigint, bigint>();
-  for (const { key, value } of loaded.maps.get("r")!.entries()) answers.set(readInt(key), readInt(value));
-  return answers;
-}
-
-function readInt(bytes: Uint8Array): bigint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  switch (bytes.byteLength) {
-    case 1:
-      return BigInt(view.getInt8(0));
-    case 2:
-      return BigInt(view.getInt16(0, true));
-    case 4:
-      return BigInt(view.getInt32(0, true));
-    default:
-      return view.getBigInt64(0, true);
-  }
+  return runScript(port, `BEGIN { @zero = (int64)0; } BEGIN { ${statements} }`);
 }
 
 interface Random {

@@ -5,6 +5,60 @@ import type { Body } from "./body.ts";
 import { literalText, stringSource } from "./comparison.ts";
 import { addressOf, readString } from "./place.ts";
 
+/** Comparisons of one byte that the verifier follows in reasonable time. */
+const MOST_COMPARISONS = 8192;
+
+/** `strcontains(haystack, needle)` with a needle that only the program knows. */
+function searchString(
+  body: Body,
+  haystack: TypedExpression,
+  needle: TypedExpression,
+  found: Block,
+  missing: Block,
+): void {
+  const { b, code, unit } = body;
+  const size = sizeOf(haystack.type);
+  const most = sizeOf(needle.type);
+  if (size * most > MOST_COMPARISONS) {
+    unit.error("too-large", "strcontains() of strings this long wants a literal to look for", needle.span, [
+      "Give str() a length, as in str(pointer, 32).",
+    ]);
+    return code.jump(missing);
+  }
+  const memory = body.scratch(size + most);
+  const wanted = body.scratch(most);
+  const length = readString(body, { ...stringSource(body, haystack), nullable: false }, memory, b.i32(size));
+  readString(body, { ...stringSource(body, needle), nullable: false }, wanted, b.i32(most));
+  const start = addressOf(body, memory);
+
+  const head = code.block("search");
+  const next = code.block("next");
+  const more = code.block("more");
+  const before = b.current;
+  code.jump(head);
+  code.atLoop(head);
+  const index = b.phi("i64", [[before, b.i64(0)]]);
+  const here = b.add(start, index);
+  for (let offset = 0; offset < most; offset++) {
+    const byte = b.load("i32", 1, wanted.base, { offset: wanted.offset + offset });
+    const compare = code.block("compare");
+    const equal = code.block("equal");
+    code.branch("eq", byte, b.i32(0), found, compare);
+    code.at(compare);
+    // The end of the string differs from every byte that is looked for.
+    code.branch("eq", b.load("i32", 1, here, { offset }), byte, equal, next);
+    code.at(equal);
+  }
+  code.jump(found);
+  code.at(next);
+  const after = b.add(index, b.i64(1));
+  code.branch("slt", after, length, more, missing);
+  code.at(more);
+  addIncoming(index, more, after);
+  code.branch("ult", after, b.i64(size), head, missing);
+  code.sealLoop(head);
+}
+
 /** `strcontains(haystack, needle)` with a known needle: a loop over the haystack's bytes. */
 export function searchText(
   body: Body,
@@ -13,12 +67,9 @@ export function searchText(
   found: Block,
   missing: Block,
 ): void {
-  const { b, code, unit } = body;
+  const { b, code } = body;
   const text = literalText(needle);
-  if (text === undefined) {
-    unit.error("not-yet", "strcontains() wants a literal as its second argument", needle.span);
-    return code.jump(missing);
-  }
+  if (text === undefined) return searchString(body, haystack, needle, found, missing);
   const bytes = new TextEncoder().encode(text);
   if (bytes.length === 0) return code.jump(found);
   const size = sizeOf(haystack.type);

@@ -1,5 +1,11 @@
 import { writeSync } from "node:fs";
-import { compileScript, printAssembly, type CompileTarget } from "../bpftrace/index.ts";
+import {
+  compileScript,
+  printAssembly,
+  printSyntax,
+  printTypes,
+  type CompileTarget,
+} from "../bpftrace/index.ts";
 import { DiagnosticError, type Diagnostic, type SourceText } from "../diagnostic.ts";
 import type { Kernel } from "../kernel/index.ts";
 import type { Features } from "../loader/index.ts";
@@ -54,22 +60,12 @@ export function compileHere(request: ScriptRequest): Runnable {
     object,
     plan,
     stages: {
-      ast: () => treeText(compiled.program),
-      types: () => treeText(compiled.checked),
+      ast: () => printSyntax(compiled.program),
+      types: () => (compiled.checked ? printTypes(compiled.checked) : ""),
       ir: () => compiled.ir ?? "",
       asm: () => printAssembly(object),
     },
   };
-}
-
-function treeText(tree: unknown): string {
-  return `${JSON.stringify(tree, shownInTree, 2)}\n`;
-}
-
-/** Spans all carry the whole text, and 64-bit values are no JSON. */
-function shownInTree(key: string, value: unknown): unknown {
-  if (key === "source") return undefined;
-  return typeof value === "bigint" ? String(value) : value;
 }
 
 function showWarnings(diagnostics: readonly Diagnostic[]): void {

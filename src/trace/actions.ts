@@ -27,6 +27,8 @@ export interface ActionContext {
   readonly maps: ReadonlyMap<string, LoadedMap>;
   readonly reporter: Reporter;
   readonly resolver: Resolver;
+  /** Maps that zero() was called for since they were last cleared. */
+  readonly zeroed: Set<PlanMap>;
   /** exit(code). */
   readonly exit: (code: number) => void;
 }
@@ -64,7 +66,8 @@ function compileAction(action: PlanAction, size: number, context: ActionContext)
     case "printMap": {
       const [plan, map] = mapOf(action.map, context);
       const { top, divisor } = action;
-      return () => reporter.map(snapshotMap(plan, map, { context: decoding, top, divisor, showUnset: true }));
+      const options = { context: decoding, top, divisor, showUnset: true };
+      return () => reporter.map(snapshotMap(plan, map, { ...options, zeroed: context.zeroed.has(plan) }));
     }
     case "printElement": {
       const [plan, map] = mapOf(action.map, context);
@@ -77,12 +80,19 @@ function compileAction(action: PlanAction, size: number, context: ActionContext)
       };
     }
     case "clear": {
-      const [, map] = mapOf(action.map, context);
-      return () => map.clear();
+      const [plan, map] = mapOf(action.map, context);
+      return () => {
+        context.zeroed.delete(plan);
+        map.clear();
+      };
     }
     case "zero": {
-      const [, map] = mapOf(action.map, context);
-      return () => map.zero();
+      const [plan, map] = mapOf(action.map, context);
+      return () => {
+        // The zeroes of a scalar look like those of one that was never assigned.
+        if (snapshotMap(plan, map, { context: decoding }).entries.length > 0) context.zeroed.add(plan);
+        map.zero();
+      };
     }
     case "exit": {
       const code = argumentDecoder(action.code, size, decoding);

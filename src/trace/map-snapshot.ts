@@ -21,8 +21,10 @@ export interface SnapshotOptions {
   readonly top?: number;
   /** Divides values; 0: not at all. */
   readonly divisor?: number;
-  /** Show a scalar that was never assigned as zero, as print() does. */
+  /** Show a scalar that was never assigned as zero, as print() does; histograms are left out even then. */
   readonly showUnset?: boolean;
+  /** zero() was called: a scalar's zero is its value. */
+  readonly zeroed?: boolean;
 }
 
 /** A key's (or a scalar's) folded value; `unset` when no CPU ever wrote it. */
@@ -84,12 +86,13 @@ function scalarEntries(plan: PlanMap, map: LoadedMap, options: SnapshotOptions):
     const counts = Array<bigint>(plan.value.buckets).fill(0n);
     for (const { key, value } of map.entries())
       addBucket(counts, memoryOf(key).view.getUint32(0, true), map, value);
-    return counts.some((count) => count > 0n) ? [histogramOf(plan.value, counts, options)] : [];
+    const histogram = histogramOf(plan.value, counts, options);
+    return histogram.unset && !options.zeroed ? [] : [histogram];
   }
   const bytes = map.lookup(new Uint8Array(map.spec.keySize));
   if (!bytes) return [];
   const folded = fold(plan, cpuValues(map, bytes), options);
-  return folded.unset && !options.showUnset ? [] : [folded];
+  return folded.unset && !options.showUnset && !options.zeroed ? [] : [folded];
 }
 
 function keyedEntries(

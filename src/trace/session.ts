@@ -2,7 +2,7 @@ import { attach, runProgram, type AttachContext, type HookTarget, type Link } fr
 import { BpfkitError } from "../errors.ts";
 import { SyscallError, type Fd, type Kernel } from "../kernel/index.ts";
 import { Features, loadObject, type LoadedObject, type LoadedProgram } from "../loader/index.ts";
-import type { AttachTarget, ObjectSpec, PlanProbe, TracePlan } from "../object/index.ts";
+import type { AttachTarget, ObjectSpec, PlanMap, PlanProbe, TracePlan } from "../object/index.ts";
 import { badPlan, type Memory, type RecordHandler, type Reporter } from "../report/index.ts";
 import { PerfBuffer, pumpRecords, RingBuffer, type Pump, type RecordSource } from "../transport/index.ts";
 import { ERRNO } from "../uapi/index.ts";
@@ -73,6 +73,7 @@ export class TraceSession implements Disposable {
   #failure: unknown;
   #failed = false;
   #reportedLost = 0n;
+  readonly #zeroed = new Set<PlanMap>();
   readonly #ending = new AbortController();
 
   /** Creates the maps and loads the programs; nothing runs yet. */
@@ -91,6 +92,7 @@ export class TraceSession implements Disposable {
         plan,
         maps: this.#object.maps,
         reporter: this.#reporter,
+        zeroed: this.#zeroed,
         resolver: this.#resolver,
         exit: (code) => this.#exit(code),
       });
@@ -167,7 +169,7 @@ export class TraceSession implements Disposable {
     const context = { resolver: this.#resolver, encoding: this.#reporter.encoding };
     for (const plan of this.#plan.maps.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const map = this.#object.maps.get(plan.map);
-      if (map) this.#reporter.map(snapshotMap(plan, map, { context }));
+      if (map) this.#reporter.map(snapshotMap(plan, map, { context, zeroed: this.#zeroed.has(plan) }));
     }
   }
 

@@ -6,7 +6,7 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
   "integers in printf":
     'printf("%d|%5d|%-5d|%05d|%+d|%u|%x|%X|%o|%c|%p|%%\\n", -3, -3, 4, 5, 6, 7, 255, 255, 8, 65, 4096);',
   "64-bit integers": 'printf("%llu %lld %llx %d\\n", 18446744073709551615, -9223372036854775807, -1, -1);',
-  "strings in printf": 'printf("[%s] [%10s] [%-10s] [%.3s]\\n", "plain", "right", "left", "truncated");',
+  "strings in printf": 'printf("[%s] [%10s] [%-10s]\\n", "plain", "right", "left");',
   "casts cut and extend": 'printf("%d %d %d %d\\n", (int8)200, (uint8)-1, (int16)65537, (uint32)-1);',
   arithmetic: 'printf("%d %d %d %d %d\\n", 7 / 2, 7 % 4, 1 << 10, 1024 >> 3, 6 * 7 - 2);',
   "bits and logic": 'printf("%d %d %d %d %d %d\\n", 12 & 10, 12 | 3, 12 ^ 10, ~5, !5, 1 && 0 || 1);',
@@ -30,10 +30,11 @@ export const SCRIPTS: Readonly<Record<string, string>> = {
     "@l = lhist(-1, 0, 10, 2); @l = lhist(0, 0, 10, 2); @l = lhist(5, 0, 10, 2); @l = lhist(99, 0, 10, 2);",
   "maps of values":
     '@i = -5; @s = "text"; @t = (1, "two", (int8)3); @m["k"] = 1; @n[1] = "one"; @n[0] = "zero";',
-  "map order": "@[5] = 4; @[1] = 9; @[9] = 1; @[2] = 3;",
+  // bpftrace 0.27 leaves maps of one-byte integers unordered.
+  "map order": "@[5] = 40000000000; @[1] = 90000000000; @[9] = 10000000000; @[2] = 30000000000;",
   "print of values": 'print(5); print("text"); print((1, "two")); print(-1);',
   "print of maps":
-    "@a[1] = 10; @a[2] = 30; @a[3] = 20; print(@a, 2); print(@a, 2, 10); print(@a[2]); clear(@a);",
+    "@a[1] = 10000000000; @a[2] = 30000000000; @a[3] = 20000000000; print(@a, 2); print(@a, 2, 10); print(@a[2]); clear(@a);",
   "clear, zero, delete": "@a[1] = 1; @b = count(); @c[1] = 2; @c[2] = 3; clear(@a); zero(@b); delete(@c[1]);",
   strings:
     '$s = str("hello"); printf("%s %d %d\\n", $s, strncmp("abcd", "abxx", 2), strncmp("abcd", "abxx", 3));',

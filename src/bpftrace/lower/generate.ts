@@ -5,6 +5,7 @@ import type { ObjectSpec, ProgramSpec, TracePlan } from "../../object/index.ts";
 import type { CheckedProgram } from "../typed.ts";
 import { holdLocalValues } from "./core-values.ts";
 import { encodeBtf } from "./local-btf.ts";
+import { layOutLocally } from "./local-layout.ts";
 import { lower, type LoweredProgram, type LowerOptions } from "./lower.ts";
 
 export interface Generated {
@@ -28,7 +29,7 @@ export function generate(checked: CheckedProgram, options: GenerateOptions): Gen
     : undefined;
   const diagnostics = [...lowered.diagnostics];
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === "error");
-  const btf = encodeBtf(lowered.types.types);
+  const btf = encodeBtf(layOutLocally(lowered.types.types, lowered.types.kernelRecords()));
   const programs = failed
     ? []
     : lowered.programs.flatMap((program) => code(program, options, btf, diagnostics) ?? []);

@@ -155,6 +155,13 @@ export class LocalTypes {
     return this.#record(btf, id).local;
   }
 
+  /** Ids of the copies of kernel records. */
+  kernelRecords(): ReadonlySet<number> {
+    const ids = new Set<number>();
+    for (const records of this.#records.values()) for (const { local } of records.values()) ids.add(local);
+    return ids;
+  }
+
   #member(btf: BtfView, record: KernelRecord, index: number): number {
     const known = record.used.get(index);
     if (known !== undefined) return known;

@@ -100,27 +100,21 @@ export interface FeatureStore {
   write(answers: ReadonlyMap<string, boolean>): void;
 }
 
+/** Raised when a probe's meaning changes. */
+const STORE_VERSION = 3;
+
 /**
- * One file a boot below XDG_CACHE_HOME, named by the boot, the kernel and the user's rights, which the answers
- * depend on. A cache that cannot be read or written is none.
+ * One file below XDG_CACHE_HOME for each user, since answers depend on rights; it holds the answers of one
+ * boot. A cache that cannot be read or written is none.
  */
 export function fileStore(kernel: Kernel): FeatureStore {
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  const path = join(
-    cache,
-    "bpfkit",
-    `features-2-${kernel.release.arch}-${kernel.files.bootId()}-${process.geteuid?.()}`,
-  );
+  const path = join(cache, "bpfkit", `features-${kernel.release.arch}-${process.geteuid?.()}.json`);
+  const boot = `${STORE_VERSION} ${kernel.files.bootId()}`;
   return {
     read() {
       try {
-        const json: unknown = JSON.parse(readFileSync(path, "utf8"));
-        if (typeof json !== "object" || json === null) return new Map();
-        return new Map(
-          Object.entries(json).flatMap(([name, answer]) =>
-            typeof answer === "boolean" ? [[name, answer] as const] : [],
-          ),
-        );
+        return parseStore(readFileSync(path, "utf8"), boot);
       } catch {
         return new Map();
       }
@@ -129,13 +123,29 @@ export function fileStore(kernel: Kernel): FeatureStore {
       try {
         mkdirSync(dirname(path), { recursive: true });
         // Two processes may write at once: each replaces the whole file.
-        writeFileSync(`${path}.${process.pid}`, JSON.stringify(Object.fromEntries(answers)));
+        writeFileSync(
+          `${path}.${process.pid}`,
+          JSON.stringify({ boot, answers: Object.fromEntries(answers) }),
+        );
         renameSync(`${path}.${process.pid}`, path);
       } catch {
         // A read-only home is no reason not to trace.
       }
     },
   };
+}
+
+/** The answers of that boot; none of another, or of a file that is something else. */
+function parseStore(text: string, boot: string): Map<string, boolean> {
+  const json: unknown = JSON.parse(text);
+  if (typeof json !== "object" || json === null || !("boot" in json) || json.boot !== boot) return new Map();
+  const answers: unknown = "answers" in json ? json.answers : undefined;
+  if (typeof answers !== "object" || answers === null) return new Map();
+  return new Map(
+    Object.entries(answers).flatMap(([name, answer]) =>
+      typeof answer === "boolean" ? [[name, answer] as const] : [],
+    ),
+  );
 }
 
 /** For kernels and tests whose answers must not be kept. */

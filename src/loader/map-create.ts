@@ -9,9 +9,13 @@ const FIRST_KEY = new Uint8Array(4);
 /** Creates a map and fills in its first contents. `btf` is the object's BTF in the kernel, if it took it. */
 export function createMap(kernel: Kernel, spec: MapSpec, btf: Fd | undefined): LoadedMap {
   const sized = { ...spec, maxEntries: entriesOf(kernel, spec) };
+  const pinned = spec.pinByName ? openPinned(kernel, spec.name) : undefined;
+  // Whoever pinned it has filled it.
+  if (pinned !== undefined) return new LoadedMap(kernel, sized, pinned);
   const fd = createFd(kernel, sized, btf);
   const map = new LoadedMap(kernel, sized, fd);
   try {
+    if (spec.pinByName) kernel.bpf("OBJ_PIN", { pathname: pinPath(spec.name), bpf_fd: fd });
     if (spec.contents) map.update(FIRST_KEY, spec.contents);
     if (spec.frozen) kernel.bpf("MAP_FREEZE", { map_fd: fd });
     return map;
@@ -19,6 +23,20 @@ export function createMap(kernel: Kernel, spec: MapSpec, btf: Fd | undefined): L
     map[Symbol.dispose]();
     throw error;
   }
+}
+
+/** LIBBPF_PIN_BY_NAME: programs of several loaders share the map of that name. */
+function openPinned(kernel: Kernel, name: string): Fd | undefined {
+  try {
+    return kernel.bpf("OBJ_GET", { pathname: pinPath(name) });
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ERRNO.ENOENT) return undefined;
+    throw error;
+  }
+}
+
+function pinPath(name: string): string {
+  return `/sys/fs/bpf/${name}`;
 }
 
 function entriesOf(kernel: Kernel, spec: MapSpec): number {

@@ -124,10 +124,13 @@ function findExecutable(name: string): string | undefined {
   const onPath = (process.env["PATH"] ?? "")
     .split(delimiter)
     .map((directory) => join(directory || ".", name));
+  // `c` and `libc` both mean libc.so.6.
+  const files = [`lib${name}.so`, `${name}.so`].flatMap((file) => [
+    file,
+    ...[1, 2, 3, 6].map((version) => `${file}.${version}`),
+  ]);
   const libraries = LIBRARY_DIRECTORIES.flatMap((directory) =>
-    [name, `lib${name}.so`, `${name}.so`, ...[1, 2, 3, 6].map((version) => `lib${name}.so.${version}`)].map(
-      (file) => join(directory, file),
-    ),
+    [name, ...files].map((file) => join(directory, file)),
   );
   return [...onPath, ...libraries].find((path) => isElfFile(path));
 }

@@ -19,14 +19,20 @@ const LINE_WIDTH = 160;
  *     HINT: Did you mean `for`?
  */
 export function renderDiagnostic(diagnostic: Diagnostic, style: Style): string {
-  const [label, colour] = SEVERITIES[diagnostic.severity];
-  const lines = [`${place(diagnostic.span)}${style(colour, `${label}:`)} ${diagnostic.message}`];
+  const [, colour] = SEVERITIES[diagnostic.severity];
+  const lines = [diagnosticHeadline(diagnostic, style)];
   if (diagnostic.span) lines.push(...excerpt(diagnostic.span, colour, style));
   for (const { message, span } of diagnostic.related ?? []) {
     lines.push(`${place(span)}${style("cyan", "NOTE:")} ${message}`, ...excerpt(span, "cyan", style));
   }
   for (const hint of diagnostic.hints ?? []) lines.push(renderHint(hint, style));
   return lines.join("\n");
+}
+
+/** Its place, severity and message alone. */
+export function diagnosticHeadline({ severity, message, span }: Diagnostic, style: Style): string {
+  const [label, colour] = SEVERITIES[severity];
+  return `${place(span)}${style(colour, `${label}:`)} ${message}`;
 }
 
 export function renderHint(hint: string, style: Style): string {

@@ -9,6 +9,9 @@ import { clockText } from "./time-writer.ts";
 import { jsonLine, jsonString, mapJson, valueJson } from "./value-json.ts";
 import type { MapSnapshot, Value } from "./value.ts";
 
+/** The script's own messages have types of their own. */
+const MESSAGE_TYPES: Readonly<Record<string, string>> = { "trace/errorf": "errorf", "trace/warnf": "warnf" };
+
 /** `-f json`: one object a line, in bpftrace's shapes; always valid UTF-8. */
 export class JsonReporter implements Reporter {
   readonly encoding = "utf8";
@@ -64,12 +67,14 @@ export class JsonReporter implements Reporter {
     this.#write(`{"type": "lost_events", "count": ${events}, "data": {"events": ${events}}}`);
   }
 
-  diagnostic({ message, span }: Diagnostic): void {
+  diagnostic({ code, message, span }: Diagnostic): void {
     const place = span && locate(span.source, span.start);
     const where = place
       ? `, "filename": ${jsonString(span.source.name)}, "line": ${place.line}, "col": ${place.column}`
       : "";
-    this.#write(`{"type": "runtime_error", "msg": ${jsonString(message)}${where}}`);
+    this.#write(
+      `{"type": "${MESSAGE_TYPES[code] ?? "runtime_error"}", "msg": ${jsonString(message)}${where}}`,
+    );
   }
 
   end(): void {

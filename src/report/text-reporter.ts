@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { argumentDecoder, type DecodeContext, type Resolver } from "./decode.ts";
-import { renderDiagnostic } from "./diagnostic-text.ts";
+import { diagnosticHeadline, renderDiagnostic } from "./diagnostic-text.ts";
 import { compileJoin } from "./join-writer.ts";
 import { compilePrintf, type RecordWriter } from "./printf.ts";
 import type { RecordOutput } from "./record-output.ts";
@@ -82,7 +82,12 @@ export class TextReporter implements Reporter {
   }
 
   diagnostic(diagnostic: Diagnostic): void {
-    this.#options.message(renderDiagnostic(diagnostic, this.#options.style));
+    // The script's own messages say it all; of others the source line is half the answer.
+    const isOwn = diagnostic.code === "trace/errorf" || diagnostic.code === "trace/warnf";
+    const { style } = this.#options;
+    this.#options.message(
+      isOwn ? diagnosticHeadline(diagnostic, style) : renderDiagnostic(diagnostic, style),
+    );
   }
 
   end(): void {

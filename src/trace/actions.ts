@@ -105,7 +105,7 @@ function compileAction(action: PlanAction, size: number, context: ActionContext)
       const message = textOf(action.format, action.args, size, context);
       return (memory, at, recordEnd) =>
         reporter.diagnostic({
-          code: "trace/message",
+          code: action.severity === "error" ? "trace/errorf" : "trace/warnf",
           severity,
           message: message(memory, at, recordEnd),
           span: { source, start, end },

@@ -74,6 +74,15 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     ]);
   });
 
+  it("shows the script's own messages with their place", () => {
+    const script = 'BEGIN { errorf("bad %d", 1); warnf("%s", comm); exit() }';
+    expect(trace(script, "-q").err).toBe("-e:1:9-28: ERROR: bad 1\n-e:1:30-47: WARNING: bpfkit\n");
+    expect(trace(script, "-q", "-f", "json").out).toBe(
+      '{"type": "errorf", "msg": "bad 1", "filename": "-e", "line": 1, "col": 9}\n' +
+        '{"type": "warnf", "msg": "bpfkit", "filename": "-e", "line": 1, "col": 30}\n',
+    );
+  });
+
   it("traces a command from its first call to its end", () => {
     const { out, code } = trace(
       'tracepoint:syscalls:sys_enter_execve /pid == cpid/ { printf("%d ", pid == cpid); join(args.argv); }',

@@ -8,9 +8,9 @@ import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_PROG_TYPE, STRUCT } from "../../src/uapi/index.ts";
 import { BENCH_PROGRAMS, PACKET_SIZE } from "./programs.ts";
 
-const ROUNDS = 5;
-/** Nanoseconds that one measurement should last. */
-const WINDOW = 20_000_000;
+const ROUNDS = 40;
+/** Nanoseconds that one measurement should last: less than a turn of the scheduler. */
+const WINDOW = 2_000_000;
 
 const packet = Uint8Array.from({ length: PACKET_SIZE }, (_, index) => (index * 31 + 7) & 0xff);
 
@@ -55,7 +55,7 @@ function measure(runners: readonly Runner[]): number[] {
   const best = runners.map(() => Infinity);
   const counts = runners.map((runner) => {
     // The first runs also give the compilers what they need to optimise.
-    for (let warm = 0; warm < 3; warm++) runner.time(100);
+    for (let warm = 0; warm < 20; warm++) runner.time(100);
     return Math.max(10, Math.min(10_000_000, Math.round(WINDOW / Math.max(1, runner.time(100)))));
   });
   for (let round = 0; round < ROUNDS; round++) {

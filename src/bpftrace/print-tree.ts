@@ -38,6 +38,7 @@ function isNode(value: unknown): value is Node {
 
 const silent: ReadonlySet<string> = new Set([
   "kind",
+  "parts",
   "span",
   "nameSpan",
   "fieldSpan",
@@ -62,8 +63,10 @@ function render(node: object, indent: string, label: string): string[] {
   return [`${line}\n`, ...children];
 }
 
+/** What is no node of the grammar has no kind: an attach point is shown as it was written. */
 function nameOf(node: object): string {
-  return "kind" in node && typeof node.kind === "string" ? node.kind : "";
+  if ("kind" in node && typeof node.kind === "string") return node.kind;
+  return "text" in node && typeof node.text === "string" ? node.text : "-";
 }
 
 /** Variables, maps and fields are known by their names. */
@@ -90,6 +93,7 @@ function list(key: string, values: readonly unknown[], indent: string): string[]
 
 function plain(key: string, value: unknown): string {
   if (key === "name" || key === "operator") return ` ${String(value)}`;
+  if (value === "") return "";
   if (typeof value === "string") return ` ${JSON.stringify(value)}`;
   return typeof value === "boolean" ? (value ? ` ${key}` : "") : ` ${String(value)}`;
 }

@@ -40,8 +40,6 @@ export interface Kernel extends Disposable {
 
   /** Nanoseconds of a clock. */
   clock(id: ClockId): bigint;
-  /** Lifts RLIMIT_MEMLOCK, which kernels before 5.11 charge BPF memory to. */
-  raiseMemlockLimit(): void;
 }
 
 /** struct bpf_common_attr: a log for any command (Linux 7.x); ignored by kernels that lack it. */

@@ -22,7 +22,7 @@ import {
 import type { ObjectDebugInfo } from "./debug-info.ts";
 import { KernelTypes } from "./kernel-types.ts";
 import { kconfigContents } from "./kconfig.ts";
-import { createMap, chargesMemlock, kernelName } from "./map-create.ts";
+import { createMap, kernelName } from "./map-create.ts";
 import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
 
@@ -79,7 +79,6 @@ class Loading implements Disposable {
 
   run(): LoadedObject {
     const kernel = this.#kernel;
-    if (chargesMemlock(kernel)) kernel.raiseMemlockLimit();
     this.#loadBtf();
     for (const map of this.#spec.maps) {
       const contents = this.#options.contents?.get(map.name) ?? this.#kconfig(map);

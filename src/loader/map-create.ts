@@ -66,7 +66,7 @@ function attrOf(spec: MapSpec, inner: Fd | undefined): BpfAttr["MAP_CREATE"] {
   };
 }
 
-/** With types where the kernel takes them; memory is unlocked where the kernel charges it to RLIMIT_MEMLOCK. */
+/** With types where the kernel takes them. */
 function createWith(kernel: Kernel, attr: BpfAttr["MAP_CREATE"], btf: Fd | undefined, spec: MapSpec): Fd {
   const typed = btf !== undefined && spec.btfValueTypeId !== undefined;
   const types = {
@@ -75,30 +75,13 @@ function createWith(kernel: Kernel, attr: BpfAttr["MAP_CREATE"], btf: Fd | undef
     btf_value_type_id: spec.btfValueTypeId,
   };
   try {
-    return createUnlocked(kernel, typed ? { ...attr, ...types } : attr);
+    return kernel.bpf("MAP_CREATE", typed ? { ...attr, ...types } : attr);
   } catch (error) {
     // Map types that carry no types say EINVAL or ENOTSUPP to them.
     if (!typed || !(error instanceof SyscallError)) throw error;
     if (error.errno !== ERRNO.EINVAL && error.errno !== ERRNO.ENOTSUPP) throw error;
-    return createUnlocked(kernel, attr);
-  }
-}
-
-function createUnlocked(kernel: Kernel, attr: BpfAttr["MAP_CREATE"]): Fd {
-  try {
-    return kernel.bpf("MAP_CREATE", attr);
-  } catch (error) {
-    // Before 5.11 an exhausted RLIMIT_MEMLOCK looks like a missing right.
-    if (!(error instanceof SyscallError) || error.errno !== ERRNO.EPERM || !chargesMemlock(kernel))
-      throw error;
-    kernel.raiseMemlockLimit();
     return kernel.bpf("MAP_CREATE", attr);
   }
-}
-
-/** Memory of maps and programs is charged to RLIMIT_MEMLOCK, in place of the memory cgroup. */
-export function chargesMemlock({ release }: Kernel): boolean {
-  return release.major < 5 || (release.major === 5 && release.minor < 11);
 }
 
 /** Names hold letters, digits, `_` and `.` (bpf_obj_name_cpy in kernel/bpf/syscall.c). */

@@ -88,6 +88,7 @@ class LinuxKernel implements Kernel {
         return mount.path;
       },
     });
+    this.#liftMemlockLimit();
   }
 
   bpf<C extends BpfCommand>(command: C, attr: BpfAttr[C], common?: CommonAttr): BpfResult[C] {
@@ -233,10 +234,17 @@ class LinuxKernel implements Kernel {
     return time[0]! * 1_000_000_000n + time[1]!;
   }
 
-  raiseMemlockLimit(): void {
+  /** Kernels before 5.11 charge BPF memory to RLIMIT_MEMLOCK; who may not lift it has what it allows. */
+  #liftMemlockLimit(): void {
+    const { major, minor } = this.release;
+    if (major > 5 || (major === 5 && minor >= 11)) return;
     const unlimited = new BigUint64Array(2).fill(0xffff_ffff_ffff_ffffn);
     const address = this.#pin(new Uint8Array(unlimited.buffer));
-    this.#call("prlimit64(RLIMIT_MEMLOCK)", this.#numbers.prlimit64, 0, RLIMIT_MEMLOCK, address, 0);
+    try {
+      this.#call("prlimit64(RLIMIT_MEMLOCK)", this.#numbers.prlimit64, 0, RLIMIT_MEMLOCK, address, 0);
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.errno !== ERRNO.EPERM) throw error;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -97,8 +97,9 @@ function storeBuiltin(
     case "comm": {
       const known = body.facts.get(COMM);
       if (known !== undefined) return copyValue(body, directPlace(known), expression.type, to);
+      // Some kernels leave what is behind the name as it was (6.1: strscpy in bpf_get_current_comm).
+      if (to.clean) clear(body, to, 0, size);
       code.helper("get_current_comm", addressOf(body, to), b.i32(Math.min(size, COMM_SIZE)));
-      if (to.clean) clear(body, to, COMM_SIZE, size - COMM_SIZE);
       return;
     }
     case "probe":
@@ -108,7 +109,7 @@ function storeBuiltin(
   }
 }
 
-/** TASK_COMM_LEN; the helper clears what is behind the name. */
+/** TASK_COMM_LEN. */
 const COMM_SIZE = 16;
 
 function storeCall(

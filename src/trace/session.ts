@@ -145,8 +145,6 @@ export class TraceSession implements Disposable {
     void child?.ended.then(() => this.stop());
     if (child && showsUserAddresses(this.#plan)) this.#followMaps(child.pid);
     const signals = this.#watchSignals();
-    this.#pump.flush();
-    this.#afterBatch();
     // Nothing else can happen in a script of BEGIN and END alone.
     if (this.#links.length > 0 || signals || child) await aborted(this.#ending.signal);
     this.#finish();

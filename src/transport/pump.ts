@@ -5,7 +5,10 @@ import type { RecordHandler, RecordSource } from "./record-source.ts";
 const BATCH = 8192;
 
 export interface Pump extends Disposable {
-  /** Hands over everything that waits now, as at the end of a session. */
+  /**
+   * Hands over everything that waits, as at the end of a session. Only once nothing sends any more: what the
+   * handlers do may itself be traced, and would feed this for ever.
+   */
   flush(): void;
 }
 

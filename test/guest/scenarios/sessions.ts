@@ -4,7 +4,12 @@ import type { Scenario } from "../scenario.ts";
 
 const ATTACHED = /Attached \d+ probe/;
 const COUNT = ["./bpfkit", "trace", "-e", "tracepoint:syscalls:sys_enter_write { @[comm] = count(); }"];
-const PRINT = ["./bpfkit", "trace", "-e", 'interval:ms:50 { printf("tick\n"); }'];
+const PRINT = [
+  "./bpfkit",
+  "trace",
+  "-e",
+  'tracepoint:raw_syscalls:sys_enter { printf("%d %s\\n", pid, comm); }',
+];
 
 /** How a session ends, and that it leaves nothing behind. */
 export const sessions: readonly Scenario[] = [

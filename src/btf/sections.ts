@@ -20,7 +20,9 @@ const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 /** Splits a raw blob of either byte order; one pass over the types, nothing allocated per type. */
 export function readSections(bytes: Uint8Array): BtfSections {
   if (bytes.length < headerSize)
-    throw new BtfError("btf/not-btf", `${bytes.length} bytes are too few for BTF`);
+    throw new BtfError("btf/not-btf", `${bytes.length} bytes are too few for BTF`, [
+      "Give a raw BTF file, as /sys/kernel/btf/vmlinux is, or an ELF file with a .BTF section",
+    ]);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const littleEndian = view.getUint16(0, true) === magic;
   if (!littleEndian && view.getUint16(0, false) !== magic)

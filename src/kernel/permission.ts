@@ -91,7 +91,7 @@ export function permissionHints(call: string, programType: number | undefined, o
   if (own.lockdown !== "none" && own.lockdown !== "")
     return [`The kernel is locked down (${own.lockdown}), which forbids this: see kernel_lockdown(7)`];
   return [
-    `${needed.join(" and ")} is held: a seccomp filter (docker, systemd SystemCallFilter=) or a security module may forbid the call`,
+    `Held already: ${needed.join(" and ")}. The kernel may lack this kind of program or hook, or a seccomp filter (docker, systemd SystemCallFilter=) or a security module forbids the call`,
   ];
 }
 

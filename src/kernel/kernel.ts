@@ -29,6 +29,11 @@ export interface Kernel extends Disposable {
   /** Reads at most `buffer.length` bytes; 0 is the end of the file. */
   read(fd: Fd, buffer: Uint8Array): number;
   close(fd: Fd): void;
+  /**
+   * Sends one request over a netlink socket of its own (`protocol` 0 is rtnetlink, in this process's network
+   * namespace) and returns the datagrams of the answer, up to the one that `isLast` finds to be its end.
+   */
+  netlink(protocol: number, request: Uint8Array, isLast: (datagram: Uint8Array) => boolean): Uint8Array[];
   /** A descriptor of a process, which becomes readable when the process ends (pidfd, Linux 5.3). */
   openProcess(pid: number): Fd;
 

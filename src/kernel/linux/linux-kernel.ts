@@ -25,6 +25,7 @@ import { readCredentials } from "./credentials.ts";
 import { LinuxFiles } from "./linux-files.ts";
 import { loadNative } from "./native.ts";
 import type { Native, SyscallArgument } from "./native.ts";
+import { exchange } from "./netlink-socket.ts";
 import { encodePerfEventAttr } from "./perf-event-attr.ts";
 import { SYSCALLS } from "./syscalls.ts";
 import type { SyscallNumbers } from "./syscalls.ts";
@@ -212,6 +213,18 @@ class LinuxKernel implements Kernel {
 
   close(fd: Fd): void {
     closeSync(fd);
+  }
+
+  netlink(protocol: number, request: Uint8Array, isLast: (datagram: Uint8Array) => boolean): Uint8Array[] {
+    return exchange(
+      {
+        call: (name, ...args) => this.#call(name, this.#numbers[name], ...args),
+        pin: (buffer) => this.#pin(buffer),
+      },
+      protocol,
+      request,
+      isLast,
+    );
   }
 
   openProcess(pid: number): Fd {

@@ -4,6 +4,10 @@ export interface SyscallNumbers {
   readonly mmap: number;
   readonly munmap: number;
   readonly ioctl: number;
+  readonly socket: number;
+  readonly sendto: number;
+  readonly recvfrom: number;
+  readonly setsockopt: number;
   readonly clock_gettime: number;
   readonly perf_event_open: number;
   readonly prlimit64: number;
@@ -24,6 +28,10 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     mmap: 9,
     munmap: 11,
     ioctl: 16,
+    socket: 41,
+    sendto: 44,
+    recvfrom: 45,
+    setsockopt: 54,
     clock_gettime: 228,
     perf_event_open: 298,
     prlimit64: 302,
@@ -35,6 +43,10 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     mmap: 222,
     munmap: 215,
     ioctl: 29,
+    socket: 198,
+    sendto: 206,
+    recvfrom: 207,
+    setsockopt: 208,
     clock_gettime: 113,
     perf_event_open: 241,
     prlimit64: 261,

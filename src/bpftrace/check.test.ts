@@ -40,6 +40,10 @@ describe("types", () => {
       "C records of the script",
       "struct s { char a; int b:3, c:7; union { long d; short e[2]; }; struct s *next; }; BEGIN { $p = (struct s *)0; print($p->c); print($p->next->d); $z = sizeof(struct s); }",
     ],
+    [
+      "addresses of user symbols",
+      'uprobe:bash:readline { print(*uaddr("count")) } uprobe:app:main+4, uprobe:app:0x100 { $x = uaddr("count"); $f = uaddr("main") }',
+    ],
     ["positional parameters", "BEGIN { $a = $1; $b = str($2); $c = $#; $d = str($3); }"],
     [
       "blocks and conditions as values",
@@ -72,6 +76,12 @@ describe("probes", () => {
 describe("findings", () => {
   test.each<[string, string[]]>([
     ["BEGIN { $x = pidd; }", ["error 'pidd': Unknown name 'pidd' (Did you mean 'pid'?)"]],
+    [
+      'uprobe:app:main { print(uaddr("maim")) }',
+      [
+        `error '"maim"': '/usr/bin/app' has no symbol 'maim' (Did you mean 'main'? Variables have symbols only in files that are not stripped.)`,
+      ],
+    ],
     ['BEGIN { prinf("a"); }', ["error 'prinf': Unknown function 'prinf' (Did you mean 'printf'?)"]],
     [
       "kprob:vfs_read { }",

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { compileScript } from "./compile.ts";
-import { PORTABLE } from "./lower/index.ts";
+import { world } from "./fakes.test-util.ts";
+import { type CompileTarget, PORTABLE } from "./lower/index.ts";
 import type { World } from "./world.ts";
 
 /** A machine of which nothing is known. */
@@ -49,3 +50,23 @@ test.each(["BEGIN { printf(", "BEGIN { @x = nothing; }", "BEGIN { skboutput(1); 
     expect(diagnostics.some(({ severity }) => severity === "error")).toBe(true);
   },
 );
+
+test.each<[script: string, target: Partial<CompileTarget>, message: RegExp | undefined]>([
+  ['uprobe:bash:main { print(uaddr("count")) }', {}, undefined],
+  ['uprobe:app:main { print(uaddr("count")) }', {}, undefined],
+  ['uretprobe:bash:main { print(uaddr("count")) }', {}, undefined],
+  ['uretprobe:app:main { print(uaddr("count")) }', {}, /Linux 6\.6/],
+  [
+    'uretprobe:app:main { print(uaddr("count")) }',
+    { features: { ...PORTABLE.features, userFunctionAddress: true } },
+    undefined,
+  ],
+  ['uprobe:app:main { print(uaddr("count")) }', { relocate: true }, /portable/],
+])("addresses of user symbols: %s", (text, target, message) => {
+  const { diagnostics } = compileScript({ name: "test.bt", text }, world, {
+    positional: [],
+    unsafe: false,
+    target: { ...PORTABLE, relocate: false, ...target },
+  });
+  expect(diagnostics.map((diagnostic) => diagnostic.message).join("\n")).toMatch(message ?? /^$/);
+});

@@ -15,6 +15,8 @@ export interface World {
   kernelFunctions(): readonly KernelFunction[] | undefined;
   /** Function symbols of an executable or library; undefined when the file cannot be read. */
   userSymbols(path: string): readonly string[] | undefined;
+  /** A symbol of an executable or library, data too, or the byte at an offset in the file; undefined when it has none. */
+  userPlace?(path: string, place: string | number): UserPlace | undefined;
   /** Absolute path of an executable or library given as in a probe: a path, a name on PATH, a library's name. */
   findExecutable(name: string): string | undefined;
   /** USDT probes of a file as `provider:name`. */
@@ -34,6 +36,16 @@ export interface World {
 export interface KernelFunction {
   readonly name: string;
   readonly module: string;
+}
+
+/** Where something lies in an executable or library. */
+export interface UserPlace {
+  /** As linked. */
+  readonly address: number;
+  /** Bytes; 0 when unknown. */
+  readonly size: number;
+  /** Loaded at that very address; position-independent files are moved as a whole. */
+  readonly fixed: boolean;
 }
 
 /** BTF as the checker sees it; ids are those of the underlying BTF. */

@@ -25,7 +25,15 @@ export const SectionIndex = { Undefined: 0, Absolute: 0xfff1, Common: 0xfff2, Ex
 
 export const SegmentType = { Load: 1, Dynamic: 2, Interp: 3, Note: 4 } as const;
 
-export const SymbolType = { None: 0, Object: 1, Function: 2, Section: 3, File: 4, GnuIfunc: 10 } as const;
+export const SymbolType = {
+  None: 0,
+  Object: 1,
+  Function: 2,
+  Section: 3,
+  File: 4,
+  ThreadLocal: 6,
+  GnuIfunc: 10,
+} as const;
 
 export const SymbolBinding = { Local: 0, Global: 1, Weak: 2 } as const;
 

@@ -15,7 +15,9 @@ export type FeatureName =
   | "cpuV4"
   | "currentTaskBtf"
   | "perfLink"
-  | "kfuncCasts";
+  | "kfuncCasts"
+  | "kprobeMulti"
+  | "uprobeMulti";
 
 type Probe = (kernel: Kernel) => boolean;
 
@@ -52,6 +54,19 @@ const PROBES: Readonly<Record<FeatureName, Probe>> = {
   perfLink: (kernel) => knowsLink(kernel, BPF_ATTACH_TYPE.PERF_EVENT),
   /** bpf_rdonly_cast and the other kfuncs of 6.2, told by their BTF. */
   kfuncCasts: (kernel) => btfNames(kernel, "bpf_rdonly_cast"),
+  /** One link for many kprobes (5.18), which needs CONFIG_FPROBE: it looks for the symbols last. */
+  kprobeMulti: (kernel) =>
+    refusal(kernel, BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI, {
+      "kprobe_multi.syms": ["bpfkit_no_such_function"],
+      "kprobe_multi.cnt": 1,
+    }) === ERRNO.ESRCH,
+  /** One link for many uprobes (6.6), which also tells programs the address of their function: a folder has no code. */
+  uprobeMulti: (kernel) =>
+    refusal(kernel, BPF_ATTACH_TYPE.TRACE_UPROBE_MULTI, {
+      "uprobe_multi.path": "/",
+      "uprobe_multi.offsets": new Uint8Array(8),
+      "uprobe_multi.cnt": 1,
+    }) === ERRNO.EBADF,
 };
 
 /** The kernel's answers, asked for on demand and kept for the boot. */
@@ -206,6 +221,27 @@ function knowsLink(kernel: Kernel, attachType: number): boolean {
     return error.errno === ERRNO.EBADF;
   } finally {
     kernel.close(program);
+  }
+}
+
+/** How the kernel refuses a link that cannot be: it looks at the link's kind first. */
+function refusal(kernel: Kernel, attachType: number, attr: Partial<BpfAttr["LINK_CREATE"]>): number {
+  let program: Fd | undefined;
+  try {
+    program = kernel.bpf("PROG_LOAD", {
+      prog_type: BPF_PROG_TYPE.KPROBE,
+      expected_attach_type: attachType,
+      insns: encode([moveImmediate(0, 0), exit()]),
+      license: "GPL",
+    });
+    kernel.close(kernel.bpf("LINK_CREATE", { prog_fd: program, attach_type: attachType, ...attr }));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    refuseDenial(error);
+    return error.errno;
+  } finally {
+    if (program !== undefined) kernel.close(program);
   }
 }
 

@@ -41,6 +41,10 @@ export function kernelTarget(kernel: Kernel, features: Features): CompileTarget 
       get ktimeTai(): boolean {
         return helper(BPF_FUNC.ktime_get_tai_ns);
       },
+      /** No probe of its own: both came with 6.6. */
+      get userFunctionAddress(): boolean {
+        return features.has("uprobeMulti");
+      },
     },
   };
 }

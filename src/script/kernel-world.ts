@@ -2,8 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { btfView, type BtfView, type KernelFunction, type World } from "../bpftrace/index.ts";
 import { parseBtf, type Btf } from "../btf/index.ts";
-import { ElfError, ElfFile, SymbolType } from "../elf/index.ts";
 import type { Kernel } from "../kernel/index.ts";
+import { UserFiles } from "./user-files.ts";
 
 const LIBRARY_DIRECTORIES = [
   "/lib",
@@ -18,6 +18,7 @@ const LIBRARY_DIRECTORIES = [
 export function kernelWorld(kernel: Kernel): World {
   const { files } = kernel;
   const types = new Types(kernel);
+  const userFiles = new UserFiles();
   return {
     arch: kernel.release.arch,
     cpus: files.possibleCpus().length,
@@ -32,7 +33,8 @@ export function kernelWorld(kernel: Kernel): World {
       ),
     tracepointFormat: (category, event) => files.tracefs(`events/${category}/${event}/format`),
     kernelFunctions: () => kernelFunctions(kernel),
-    userSymbols,
+    userSymbols: (path) => userFiles.functions(path),
+    userPlace: (path, place) => userFiles.place(path, place),
     findExecutable,
     cgroupId,
     kernelAddress: (name) => kernelAddress(files.kallsyms(), name),
@@ -102,22 +104,6 @@ function kernelFunctions({ files }: Kernel): readonly KernelFunction[] | undefin
   }));
 }
 
-function userSymbols(path: string): readonly string[] | undefined {
-  try {
-    const elf = new ElfFile(readFileSync(path));
-    const names = [".symtab", ".dynsym"].flatMap((section) => {
-      const table = elf.section(section);
-      return table
-        ? elf.symbols(table).filter(({ type, value }) => type === SymbolType.Function && value !== 0)
-        : [];
-    });
-    return [...new Set(names.map(({ name }) => name))];
-  } catch (error) {
-    if (error instanceof ElfError || isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
 /** A path, a program on PATH, or a library as `c` or `libssl`. */
 function findExecutable(name: string): string | undefined {
   if (name.includes("/")) return isFile(name) ? resolve(name) : undefined;
@@ -167,8 +153,4 @@ function isFile(path: string): boolean {
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
 }

@@ -90,7 +90,8 @@ function instancesOf(
   const { text } = probe.span.source;
   const typed =
     (row.args === "tracepoint" && /\bargs\b/.test(text)) ||
-    (row.args === "parameters" && /\b(?:args|arg\d+|retval)\b/.test(text));
+    (row.args === "parameters" && /\b(?:args|arg\d+|retval)\b/.test(text)) ||
+    (row.space === "user" && /\buaddr\b/.test(text));
   if (!typed || targets.length === 0) return [{ row, probe, targets, result: int64 }];
   return targets.map((target) => ({ row, probe, targets: [target], ...shape(target, row, context) }));
 }

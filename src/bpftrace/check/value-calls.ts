@@ -14,11 +14,14 @@ import {
   stringOf,
   type StackMode,
   type Type,
+  uint16,
   uint32,
   uint64,
+  uint8,
   usym,
 } from "../types.ts";
 import { signals } from "../constants.ts";
+import { didYouMean } from "../findings.ts";
 import {
   type Call,
   type CallChecker,
@@ -219,7 +222,43 @@ function signal(name: "signal" | "signal_thread"): CallChecker {
   };
 }
 
-function named(name: "kaddr" | "uaddr" | "reg", type: Type): CallChecker {
+/** Sizes of symbols that are read as a number; all others count as an address-sized one. */
+const SYMBOL_NUMBERS: ReadonlyMap<number, Type> = new Map([
+  [1, uint8],
+  [2, uint16],
+  [4, uint32],
+]);
+
+/** Its arguments: the name, the address as linked and, where the file may be moved, that of the probe's own place. */
+const uaddr: CallChecker = (on, call) => {
+  const text = textArgument(on, call, 0);
+  if (!text) return broken(call.span);
+  const attach = on.instance.targets[0]?.attach;
+  const { world } = on.shared;
+  // Nothing was found to attach to, or these probes are not known by file: said already, or said by `allowed`.
+  if (attach?.kind !== "uprobe") return broken(call.span);
+  const { path } = attach;
+  const symbol = world.userPlace?.(path, text.value);
+  const probe = world.userPlace?.(path, attach.symbol ?? attach.offset);
+  if (!symbol || !probe)
+    return fail(
+      on,
+      "unknown-symbol",
+      symbol ? `'${path}' has no code at this probe` : `'${path}' has no symbol '${text.value}'`,
+      text.span,
+      ...didYouMean(text.value, world.userSymbols(path) ?? []),
+      "Variables have symbols only in files that are not stripped.",
+    );
+  const type = pointerTo(SYMBOL_NUMBERS.get(symbol.size) ?? uint64, "user");
+  const own = probe.address + (attach.symbol === undefined ? 0 : attach.offset);
+  return typedCall("uaddr", type, call, [
+    text,
+    integer(BigInt(symbol.address), uint64, text.span),
+    ...(symbol.fixed ? [] : [integer(BigInt(own), uint64, text.span)]),
+  ]);
+};
+
+function named(name: "kaddr" | "reg", type: Type): CallChecker {
   return (on, call) => {
     const text = textArgument(on, call, 0);
     return text ? typedCall(name, type, call, [text]) : broken(call.span);
@@ -259,7 +298,7 @@ export const valueCalls: Partial<Record<FunctionName, CallChecker>> = {
   usym: symbol("usym", usym),
   cgroup_path: symbol("cgroup_path", cgroupPath),
   kaddr: named("kaddr", uint64),
-  uaddr: named("uaddr", pointerTo(uint64, "user")),
+  uaddr,
   reg: named("reg", uint64),
   kptr: inSpace("kernel"),
   uptr: inSpace("user"),

@@ -104,7 +104,7 @@ export function currentTask(body: Body): Value {
 }
 
 /** Address of the traced function, or one inside of it. */
-function currentFunction(body: Body): Value {
+export function currentFunction(body: Body): Value {
   const { probe, target, unit, b, code, context } = body;
   const { attach } = target;
   const atEntry = probe.kind === "kprobe" || probe.kind === "uprobe" || probe.kind === "usdt";

@@ -1,9 +1,10 @@
 import type { Block, Value } from "../../ir/index.ts";
+import type { AttachTarget } from "../../object/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import { sizeOf } from "../types.ts";
 import type { Body } from "./body.ts";
 import { countElements } from "./for-map.ts";
-import { bootTime, currentPid, currentTid, register } from "./builtins.ts";
+import { bootTime, currentFunction, currentPid, currentTid, register } from "./builtins.ts";
 import { compareLiteral, compareStrings, literalText } from "./comparison.ts";
 import { deleteElement, lookUp } from "./map-access.ts";
 import { readString } from "./place.ts";
@@ -54,6 +55,41 @@ function named(body: Body, call: Call): Value {
     return body.b.i64(0);
   }
   return register(body, offset);
+}
+
+/** A moved file is moved as a whole: the probe's own place tells how far. */
+function uaddr(body: Body, call: Call): Value {
+  const { b } = body;
+  const [, symbol, probe] = call.arguments;
+  if (symbol?.kind !== "integer") throw new TypeError("uaddr lacks an address");
+  if (body.unit.target.relocate) {
+    const { path } = targetOf(body);
+    body.unit.error(
+      "not-portable",
+      `uaddr() is made for the ${path} of this machine, so it cannot be built into a portable object`,
+      call.span,
+    );
+  }
+  if (probe?.kind !== "integer") return b.i64(symbol.value);
+  return b.add(probedAddress(body, call), b.i64(symbol.value - probe.value));
+}
+
+/** Where the probe lies in the memory of the process that ran into it. */
+function probedAddress(body: Body, call: Call): Value {
+  if (!targetOf(body).return) return currentFunction(body);
+  if (body.unit.target.features.userFunctionAddress) return body.code.helper("get_func_ip", body.context);
+  body.unit.error(
+    "kernel-lacks",
+    "This kernel does not tell a uretprobe where its function is, which uaddr() needs in a position-independent file (Linux 6.6)",
+    call.span,
+    ["Call uaddr() in a uprobe of the function, and keep the address in a map with the key tid"],
+  );
+  return body.b.i64(0);
+}
+
+function targetOf({ target: { attach } }: Body): Extract<AttachTarget, { kind: "uprobe" }> {
+  if (attach.kind !== "uprobe") throw new TypeError(`uaddr in ${attach.kind}`);
+  return attach;
 }
 
 function bswap(body: Body, call: Call): Value {
@@ -196,6 +232,7 @@ const EMITTERS: Partial<Record<Call["name"], Emit>> = {
     const name = argument(call, 0);
     return body.b.ksym(name.kind === "string" ? name.value : "");
   },
+  uaddr,
   kptr: same,
   uptr: same,
   signal: send("send_signal"),

@@ -34,6 +34,8 @@ export interface TargetFeatures {
   readonly largeKeys: boolean;
   /** bpf_ktime_get_tai_ns (6.1). */
   readonly ktimeTai: boolean;
+  /** bpf_get_func_ip of uprobes and uretprobes (6.6). */
+  readonly userFunctionAddress: boolean;
 }
 
 export const PORTABLE: CompileTarget = {
@@ -49,6 +51,7 @@ export const PORTABLE: CompileTarget = {
     lookupPercpuElem: false,
     largeKeys: false,
     ktimeTai: false,
+    userFunctionAddress: false,
   },
 };
 

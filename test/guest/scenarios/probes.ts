@@ -72,6 +72,12 @@ const ROWS: readonly ProbeRow[] = [
     output: /^@calls: \d+$(?:.*\n)*^@returns: \d+$/m,
   },
   {
+    name: "addresses of variables in a library",
+    script: `uprobe:${LIBC}:malloc { @single = max(*uaddr("__libc_single_threaded")); }`,
+    load: "node -e 1",
+    output: /^@single: 1$/m,
+  },
+  {
     name: "profile",
     script: 'profile:hz:99 /comm == "dd"/ { @samples = count(); }',
     load: "dd if=/dev/zero of=/dev/null bs=1 count=300000",

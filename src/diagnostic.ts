@@ -49,13 +49,34 @@ export class DiagnosticError extends BpfkitError {
 }
 
 /** Line and column of an offset, both from 1; columns count UTF-16 units. */
-export function locate(source: SourceText, offset: number): { line: number; column: number } {
-  let line = 1;
-  let lineStart = 0;
-  for (;;) {
-    const next = source.text.indexOf("\n", lineStart);
-    if (next < 0 || next >= offset) return { line, column: offset - lineStart + 1 };
-    line++;
-    lineStart = next + 1;
+export interface Location {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where a text's lines begin: for whoever locates many offsets. */
+export class Lines {
+  readonly #starts: readonly number[];
+
+  constructor(text: string) {
+    const starts = [0];
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+    this.#starts = starts;
   }
+
+  locate(offset: number): Location {
+    const starts = this.#starts;
+    let low = 0;
+    let high = starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (starts[middle]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return { line: low, column: offset - starts[low - 1]! + 1 };
+  }
+}
+
+export function locate(source: SourceText, offset: number): Location {
+  return new Lines(source.text).locate(offset);
 }

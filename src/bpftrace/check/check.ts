@@ -9,7 +9,7 @@ import { TypeResolver } from "../type-resolver.ts";
 import type { CheckedProbe, CheckResult, MapKind } from "../typed.ts";
 import type { BtfView, CheckOptions, World } from "../world.ts";
 import { BodyElaborator } from "./body.ts";
-import { type ProbeInstance, probeInstances } from "./probe-instances.ts";
+import { type ProbeInstance, probeInstances, wordsOf } from "./probe-instances.ts";
 import { checkedMap, type MapSlots, type Round, type Shared } from "./shared.ts";
 import { TypeSlot } from "./slot.ts";
 
@@ -23,7 +23,8 @@ const maxRounds = 32;
 export function check(program: Program, world: World, options: CheckOptions): CheckResult {
   const findings = new Findings();
   const settings = readSettings(program.config, options, findings);
-  const context = { world, options, settings, findings };
+  const words = wordsOf(program.source.text);
+  const context = { world, options, settings, findings, words };
   const instances = program.items
     .flatMap((item) => (item.kind === "probe" ? probeInstances(item, context) : []))
     .filter(({ row }) => options.mode === row.kind || (row.kind !== "test" && row.kind !== "bench"));

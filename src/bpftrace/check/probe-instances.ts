@@ -30,6 +30,13 @@ interface Context {
   readonly options: CheckOptions;
   readonly settings: Settings;
   readonly findings: Findings;
+  /** The words that {@link wordsOf} found in the script. */
+  readonly words: ReadonlySet<string>;
+}
+
+/** Those words of a text that may make a body mean something else in each of its probes. */
+export function wordsOf(text: string): ReadonlySet<string> {
+  return new Set(Array.from(text.matchAll(/\b(args|retval|uaddr|arg)\d*\b/g), ([, word]) => word!));
 }
 
 /** Expands a probe's attach points; what cannot be found is reported. */
@@ -86,12 +93,12 @@ function instancesOf(
   targets: readonly CheckedTarget[],
   context: Context,
 ): ProbeInstance[] {
-  // A name in the text may also stand in a macro: then one instance too many, which does no harm.
-  const { text } = probe.span.source;
+  // A name in the text may also stand in a macro or another probe: then one instance too many, which does no harm.
+  const { words } = context;
   const typed =
-    (row.args === "tracepoint" && /\bargs\b/.test(text)) ||
-    (row.args === "parameters" && /\b(?:args|arg\d+|retval)\b/.test(text)) ||
-    (row.space === "user" && /\buaddr\b/.test(text));
+    (row.args === "tracepoint" && words.has("args")) ||
+    (row.args === "parameters" && (words.has("args") || words.has("arg") || words.has("retval"))) ||
+    (row.space === "user" && words.has("uaddr"));
   if (!typed || targets.length === 0) return [{ row, probe, targets, result: int64 }];
   return targets.map((target) => ({ row, probe, targets: [target], ...shape(target, row, context) }));
 }

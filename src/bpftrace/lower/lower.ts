@@ -16,7 +16,7 @@ import { currentPid } from "./builtins.ts";
 import { lowerTest } from "./condition.ts";
 import type { LocalTypes } from "./local-types.ts";
 import { lowerLocation } from "./location.ts";
-import { programKinds, programName, sectionName, targetName } from "./program-kind.ts";
+import { programKinds, ProgramNames, sectionName, targetName } from "./program-kind.ts";
 import { lowerScalar } from "./scalar.ts";
 import { isCalledBack, layOutCaptured } from "./for-map.ts";
 import { lowerBlock } from "./statement.ts";
@@ -64,15 +64,14 @@ export function lower(checked: CheckedProgram, options: LowerOptions): Lowered {
   const unit = new Unit({ ...options, source, config });
   const programs: LoweredProgram[] = [];
   const probes: PlanProbe[] = [];
-  const names = new Set<string>();
+  const names = new ProgramNames();
   // In the script's order, whichever program comes to use them.
   for (const map of checked.maps) unit.storage(map);
   for (const probe of checked.probes) {
     for (const targets of programTargets(probe)) {
       const [first] = targets;
       if (first === undefined) continue;
-      const name = programName(first.attach, names);
-      names.add(name);
+      const name = names.take(first.attach);
       programs.push(lowerProgram(unit, probe, first, name));
       for (const { name: full, attach } of targets) probes.push({ program: name, name: full, attach });
     }

@@ -92,13 +92,23 @@ export function sectionName(kind: ProgramKind, attach: AttachTarget): string {
 /** BPF_OBJ_NAME_LEN without the NUL. */
 const LONGEST_NAME = 15;
 
-/** A name that the kernel takes and no other program has. */
-export function programName(attach: AttachTarget, taken: ReadonlySet<string>): string {
-  const name = targetName(attach).replace(/\W/g, "_");
-  let candidate = name.slice(0, LONGEST_NAME);
-  for (let number = 2; taken.has(candidate); number++) {
-    const suffix = `_${number}`;
-    candidate = `${name.slice(0, LONGEST_NAME - suffix.length)}${suffix}`;
+/** Names that the kernel takes, each given once. */
+export class ProgramNames {
+  readonly #taken = new Set<string>();
+  /** Where to go on looking, by the name as it came. */
+  readonly #next = new Map<string, number>();
+
+  take(attach: AttachTarget): string {
+    const name = targetName(attach).replace(/\W/g, "_");
+    let candidate = name.slice(0, LONGEST_NAME);
+    let number = this.#next.get(candidate) ?? 2;
+    const first = candidate;
+    for (; this.#taken.has(candidate); number++) {
+      const suffix = `_${number}`;
+      candidate = `${name.slice(0, LONGEST_NAME - suffix.length)}${suffix}`;
+    }
+    this.#next.set(first, number);
+    this.#taken.add(candidate);
+    return candidate;
   }
-  return candidate;
 }

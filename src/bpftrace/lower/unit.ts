@@ -1,4 +1,4 @@
-import { type Diagnostic, locate, type SourceText, type Span } from "../../diagnostic.ts";
+import { type Diagnostic, Lines, type SourceText, type Span } from "../../diagnostic.ts";
 import type { SourcePosition } from "../../ir/index.ts";
 import type { MapSpec, PlanGlobals, PlanRecord, ValueType } from "../../object/index.ts";
 import { BPF_MAP_TYPE, MAX_BPF_STACK } from "../../uapi/index.ts";
@@ -32,6 +32,31 @@ export interface PidNamespace {
   readonly inode: bigint;
 }
 
+/** Places of one text, as line information has them. */
+class Positions {
+  readonly #source: SourceText;
+  readonly #lines: Lines;
+  readonly #known = new Map<number, SourcePosition>();
+
+  constructor(source: SourceText) {
+    this.#source = source;
+    this.#lines = new Lines(source.text);
+  }
+
+  at(start: number): SourcePosition {
+    let position = this.#known.get(start);
+    if (position === undefined) {
+      const { name, text } = this.#source;
+      const { line, column } = this.#lines.locate(start);
+      const from = start - (column - 1);
+      const end = text.indexOf("\n", from);
+      position = { file: name, line, column, text: text.slice(from, end < 0 ? undefined : end) };
+      this.#known.set(start, position);
+    }
+    return position;
+  }
+}
+
 /** What all programs of a script share while they are compiled. */
 export class Unit {
   readonly source: SourceText;
@@ -45,7 +70,8 @@ export class Unit {
   readonly #storage = new Map<CheckedMap, MapStorage>();
   readonly #stackMaps = new Map<number, MapSpec>();
   readonly #globals = new Map<GlobalName, number>([["lost", 0]]);
-  readonly #positions = new Map<number, SourcePosition>();
+  readonly #positions = new Map<SourceText, Positions>();
+  readonly #recordIndices = new Map<string, number>();
   #scratchSize = 0;
 
   constructor(options: UnitOptions) {
@@ -101,25 +127,25 @@ export class Unit {
 
   addRecord(record: PlanRecord): number {
     const text = JSON.stringify(record);
-    const known = this.records.findIndex((other) => JSON.stringify(other) === text);
-    return known >= 0 ? known : this.records.push(record) - 1;
+    let index = this.#recordIndices.get(text);
+    if (index === undefined) {
+      index = this.records.push(record) - 1;
+      this.#recordIndices.set(text, index);
+    }
+    return index;
   }
 
   needScratch(size: number): void {
     this.#scratchSize = Math.max(this.#scratchSize, size);
   }
 
-  position(span: Span): SourcePosition {
-    let position = this.#positions.get(span.start);
-    if (position === undefined) {
-      const { line, column } = locate(span.source, span.start);
-      const from = span.start - (column - 1);
-      const end = span.source.text.indexOf("\n", from);
-      const text = span.source.text.slice(from, end < 0 ? undefined : end);
-      position = { file: span.source.name, line, column, text };
-      this.#positions.set(span.start, position);
+  position({ source, start }: Span): SourcePosition {
+    let positions = this.#positions.get(source);
+    if (positions === undefined) {
+      positions = new Positions(source);
+      this.#positions.set(source, positions);
     }
-    return position;
+    return positions.at(start);
   }
 
   error(code: string, message: string, span: Span, hints?: readonly string[]): void {

@@ -3,13 +3,14 @@ import type { Kernel } from "../kernel/index.ts";
 import { BPF_ATTACH_TYPE, BPF_F, ERRNO } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { Attacher } from "./context.ts";
+import { missingHook, nameOf } from "./hooks.ts";
 import { nearestHint } from "./nearest.ts";
 import { attachPerfEvent, onFirstCpu } from "./perf-link.ts";
 import { probePmu } from "./probe-pmu.ts";
 
 export const attachKprobe: Attacher<"kprobe"> = (context, program, target) => {
   const { kernel } = context;
-  const name = `${target.return ? "kretprobe" : "kprobe"}:${target.function}`;
+  const name = nameOf(target);
   try {
     if (program.spec.expectedAttachType === BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI) {
       const link = kernel.bpf("LINK_CREATE", {
@@ -22,11 +23,7 @@ export const attachKprobe: Attacher<"kprobe"> = (context, program, target) => {
       return { [Symbol.dispose]: () => kernel.close(link) };
     }
     const pmu = probePmu(kernel, "kprobe");
-    if (!pmu)
-      throw new AttachError(name, "this kernel has no kprobes", {
-        code: "unsupported",
-        hints: ["It was built without CONFIG_KPROBE_EVENTS: use a tracepoint, or another kernel"],
-      });
+    if (!pmu) throw missingHook(context, target);
     const attr = {
       type: pmu.type,
       config: target.return ? pmu.returnBit : 0,

@@ -3,18 +3,15 @@ import { ElfFile, SymbolType } from "../elf/index.ts";
 import type { ElfSymbol } from "../elf/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { Attacher } from "./context.ts";
+import { missingHook, nameOf } from "./hooks.ts";
 import { nearestHint } from "./nearest.ts";
 import { attachPerfEvent, onFirstCpu } from "./perf-link.ts";
 import { probePmu } from "./probe-pmu.ts";
 
 export const attachUprobe: Attacher<"uprobe"> = (context, program, target) => {
-  const name = `${target.return ? "uretprobe" : "uprobe"}:${target.path}:${target.symbol ?? `0x${target.offset.toString(16)}`}`;
+  const name = nameOf(target);
   const pmu = probePmu(context.kernel, "uprobe");
-  if (!pmu)
-    throw new AttachError(name, "this kernel has no uprobes", {
-      code: "unsupported",
-      hints: ["It was built without CONFIG_UPROBE_EVENTS"],
-    });
+  if (!pmu) throw missingHook(context, target);
   const attr = {
     type: pmu.type,
     config: target.return ? pmu.returnBit : 0,

@@ -26,7 +26,9 @@ test("a script becomes an object and a plan", () => {
   expect(diagnostics).toEqual([]);
   expect(object?.programs.map((program) => program.section)).toEqual(["raw_tp/begin"]);
   expect(object?.maps.map((map) => map.name)).toEqual(["x", "bpfkit_globals", "bpfkit_ring"]);
-  expect(plan?.probes).toEqual([{ program: "begin", name: "begin", attach: { kind: "begin" } }]);
+  expect(plan?.probes).toEqual([
+    { program: "begin", name: "begin", attach: { kind: "begin" }, at: { start: 0, end: 5 } },
+  ]);
   expect(plan?.records[0]?.actions.map((action) => action.kind)).toEqual(["printf", "exit"]);
   expect(ir).toContain("function begin(p0: ptr): i32");
 });

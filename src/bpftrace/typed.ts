@@ -52,6 +52,8 @@ export interface CheckedTarget {
   /** Full name, as `probe` yields it. */
   readonly name: string;
   readonly attach: AttachTarget;
+  /** The attach point that it was written as. */
+  readonly span?: Span;
 }
 
 /** Identity is the object: two variables of the same name in separate blocks are two objects. */

@@ -1,6 +1,7 @@
 import { DiagnosticError, type Diagnostic, type Span } from "../diagnostic.ts";
 import { VerifierError } from "../loader/index.ts";
 import type { TracePlan } from "../object/index.ts";
+import { ProbeError } from "../trace/index.ts";
 
 /** What verdicts of the verifier mean and what helps, in words. */
 const REASONS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
@@ -30,6 +31,7 @@ const REASONS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
 
 /** Adds what only the plan knows: where in the script it happened. Everything else passes unchanged. */
 export function explain(error: unknown, plan: TracePlan, verbose: boolean): unknown {
+  if (error instanceof ProbeError) return explainProbe(error, plan);
   if (!(error instanceof VerifierError)) return error;
   const span = spanOf(error, plan);
   const meaning = REASONS.find(([pattern]) => pattern.test(error.log))?.[1];
@@ -46,6 +48,13 @@ export function explain(error: unknown, plan: TracePlan, verbose: boolean): unkn
     ],
   };
   return new DiagnosticError([diagnostic]);
+}
+
+function explainProbe(error: ProbeError, { source }: TracePlan): unknown {
+  const { at } = error.probe;
+  if (!at) return error;
+  const { code, message, hints } = error;
+  return new DiagnosticError([{ code, severity: "error", message, hints, span: { source, ...at } }]);
 }
 
 function spanOf({ line: place }: VerifierError, { source }: TracePlan): Span | undefined {

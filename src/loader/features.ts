@@ -3,8 +3,10 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { branchImmediate, call, encode, exit, loadSigned, moveImmediate, store } from "../isa/index.ts";
 import type { Insn } from "../isa/index.ts";
+import { BtfKind } from "../btf/index.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
+import { KernelTypes } from "./kernel-types.ts";
 import { BPF_ATTACH_TYPE, BPF_FUNC, BPF_MAP_TYPE, BPF_PROG_TYPE, ERRNO } from "../uapi/index.ts";
 
 /** What probes tell apart; one row of {@link PROBES} each. */
@@ -16,6 +18,7 @@ export type FeatureName =
   | "currentTaskBtf"
   | "perfLink"
   | "kfuncCasts"
+  | "trampolines"
   | "kprobeMulti"
   | "uprobeMulti";
 
@@ -54,6 +57,8 @@ const PROBES: Readonly<Record<FeatureName, Probe>> = {
   perfLink: (kernel) => knowsLink(kernel, BPF_ATTACH_TYPE.PERF_EVENT),
   /** bpf_rdonly_cast and the other kfuncs of 6.2, told by their BTF. */
   kfuncCasts: (kernel) => btfNames(kernel, "bpf_rdonly_cast"),
+  /** fentry and fexit (5.5), tried on a function that only test runs call. */
+  trampolines: (kernel) => attachesTrampoline(kernel, "bpf_fentry_test1"),
   /** One link for many kprobes (5.18), which needs CONFIG_FPROBE: it looks for the symbols last. */
   kprobeMulti: (kernel) =>
     refusal(kernel, BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI, {
@@ -221,6 +226,36 @@ function knowsLink(kernel: Kernel, attachType: number): boolean {
     return error.errno === ERRNO.EBADF;
   } finally {
     kernel.close(program);
+  }
+}
+
+/** A kernel may refuse these programs as if a right were missing: others that need the same tell one from the other. */
+function attachesTrampoline(kernel: Kernel, name: string): boolean {
+  if (!kernel.files.hasBtf()) return false;
+  using types = new KernelTypes(kernel);
+  const target = types.find(name, BtfKind.Func);
+  const tracepoint = types.find("btf_trace_sched_switch", BtfKind.Typedef);
+  if (!target) return false;
+  const load = (attachType: number, id: number): Fd =>
+    kernel.bpf("PROG_LOAD", {
+      prog_type: BPF_PROG_TYPE.TRACING,
+      expected_attach_type: attachType,
+      attach_btf_id: id,
+      insns: encode([moveImmediate(0, 0), exit()]),
+      license: "GPL",
+    });
+  let program: Fd | undefined;
+  try {
+    program = load(BPF_ATTACH_TYPE.TRACE_FENTRY, target.id);
+    kernel.close(kernel.bpf("RAW_TRACEPOINT_OPEN", { prog_fd: program }));
+    return true;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    if (tracepoint) kernel.close(load(BPF_ATTACH_TYPE.TRACE_RAW_TP, tracepoint.id));
+    else refuseDenial(error);
+    return false;
+  } finally {
+    if (program !== undefined) kernel.close(program);
   }
 }
 

@@ -9,7 +9,9 @@ export function kconfigContents(
   size: number,
 ): Uint8Array {
   const contents = new Uint8Array(size);
-  const options = variables.some(({ name }) => name.startsWith("CONFIG_")) ? readConfig(kernel) : new Map();
+  const options = variables.some(({ name }) => name.startsWith("CONFIG_"))
+    ? kernelConfig(kernel)
+    : new Map<string, string>();
   for (const variable of variables) {
     const value = factOf(kernel, variable.name) ?? options.get(variable.name);
     if (value !== undefined) write(contents, variable, value);
@@ -38,7 +40,8 @@ function atLeast(release: Kernel["release"], major: number, minor: number): bool
   return release.major > major || (release.major === major && release.minor >= minor);
 }
 
-function readConfig({ files, release }: Kernel): Map<string, string> {
+/** The kernel's build options that are set; empty where they are not to be had. */
+export function kernelConfig({ files, release }: Kernel): ReadonlyMap<string, string> {
   const packed = files.read("/proc/config.gz");
   // Not imported: node:zlib brings streams along, 3 ms of every start for what few programs ask.
   const bytes = packed

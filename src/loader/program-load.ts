@@ -9,9 +9,21 @@ const FIRST_LOG = 256 * 1024;
 const LARGEST_LOG = 16 * 1024 * 1024 - 1;
 const RETRIES = 5;
 
+/** The kernel did not take a program, for another reason than what its code does. */
+export class ProgramLoadError extends SyscallError {
+  override readonly name = "ProgramLoadError";
+  /** ProgramSpec.name */
+  readonly program: string;
+
+  constructor(program: string, { call, errno, log, hints }: SyscallError) {
+    super(call, errno, { log, hints });
+    this.program = program;
+  }
+}
+
 /**
  * PROG_LOAD; the log, which is slow to write, is asked for only once the program was rejected.
- * @throws VerifierError with the whole log
+ * @throws VerifierError with the whole log, else ProgramLoadError
  */
 export function loadProgram(
   kernel: Kernel,
@@ -23,7 +35,8 @@ export function loadProgram(
     try {
       return { fd: loadPatiently(kernel, attr), log: "" };
     } catch (error) {
-      if (!(error instanceof SyscallError) || error.errno === ERRNO.EPERM) throw error;
+      if (!(error instanceof SyscallError)) throw error;
+      if (error.errno === ERRNO.EPERM) throw new ProgramLoadError(program.name, error);
     }
   }
   return loadWithLog(kernel, program, attr, Math.max(1, logLevel));
@@ -44,7 +57,7 @@ function loadWithLog(
       if (!(error instanceof SyscallError)) throw error;
       if (error.errno === ERRNO.ENOSPC && size < LARGEST_LOG) continue;
       // Without a log the verifier was never reached: the call itself is at fault.
-      if (error.log === "") throw error;
+      if (error.log === "") throw new ProgramLoadError(program.name, error);
       throw new VerifierError(program, error.log, error);
     }
   }

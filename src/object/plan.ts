@@ -23,6 +23,8 @@ export interface PlanProbe {
   /** As `probe` prints it: `tracepoint:syscalls:sys_enter_execve`. */
   readonly name: string;
   readonly attach: AttachTarget;
+  /** Where it stands in the plan's source, in UTF-16 units. */
+  readonly at?: { readonly start: number; readonly end: number };
 }
 
 export type AttachTarget =

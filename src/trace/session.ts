@@ -1,7 +1,20 @@
-import { attach, runProgram, type AttachContext, type HookTarget, type Link } from "../attach/index.ts";
+import {
+  attach,
+  explainRefusal,
+  runProgram,
+  type AttachContext,
+  type HookTarget,
+  type Link,
+} from "../attach/index.ts";
 import { BpfkitError } from "../errors.ts";
 import { SyscallError, type Fd, type Kernel } from "../kernel/index.ts";
-import { Features, loadObject, type LoadedObject, type LoadedProgram } from "../loader/index.ts";
+import {
+  Features,
+  loadObject,
+  ProgramLoadError,
+  type LoadedObject,
+  type LoadedProgram,
+} from "../loader/index.ts";
 import type { AttachTarget, ObjectSpec, PlanMap, PlanProbe, TracePlan } from "../object/index.ts";
 import { badPlan, type Memory, type RecordHandler, type Reporter } from "../report/index.ts";
 import { PerfBuffer, pumpRecords, RingBuffer, type Pump, type RecordSource } from "../transport/index.ts";
@@ -10,6 +23,7 @@ import { compileRecords } from "./actions.ts";
 import { Child } from "./child.ts";
 import { Globals } from "./globals.ts";
 import { snapshotMap } from "./map-snapshot.ts";
+import { ProbeError } from "./probe-error.ts";
 import { SystemResolver } from "./resolver.ts";
 
 /** Data pages of each CPU's perf buffer, where the kernel has no ring buffer. */
@@ -98,7 +112,7 @@ export class TraceSession implements Disposable {
       });
     } catch (error) {
       this.#resources[Symbol.dispose]();
-      throw error;
+      throw error instanceof ProgramLoadError ? this.#explainRefusal(error) : error;
     }
   }
 
@@ -219,18 +233,29 @@ export class TraceSession implements Disposable {
   }
 
   #attachAll(pid: number | undefined): void {
-    const { kernel } = this.#options;
-    const context: AttachContext = {
-      kernel,
-      features: this.#options.features ?? new Features(kernel),
-      ...(pid !== undefined && { pid }),
-    };
+    const context = this.#attachContext(pid);
     const hooks = hooksOf(this.#plan.probes);
     const forward = hooks.filter(({ target }) => !REVERSED.has(target.kind));
     const backward = hooks.filter(({ target }) => REVERSED.has(target.kind)).toReversed();
     for (const { probe, target } of [...forward, ...backward]) {
-      this.#links.push(attach(context, this.#program(probe), target));
+      try {
+        this.#links.push(attach(context, this.#program(probe), target));
+      } catch (error) {
+        throw error instanceof BpfkitError ? new ProbeError(probe, error) : error;
+      }
     }
+  }
+
+  #explainRefusal(error: ProgramLoadError): Error {
+    const probe = this.#plan.probes.find(({ program }) => program === error.program);
+    if (!probe) return error;
+    const explained = explainRefusal(this.#attachContext(), probe.attach, error);
+    return explained instanceof BpfkitError ? new ProbeError(probe, explained) : explained;
+  }
+
+  #attachContext(pid?: number): AttachContext {
+    const { kernel, features } = this.#options;
+    return { kernel, features: features ?? new Features(kernel), ...(pid !== undefined && { pid }) };
   }
 
   #detach(): void {

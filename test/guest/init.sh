@@ -20,7 +20,7 @@ mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ifconfig lo 127.0.0.1 up
 hostname guest
-echo 'root:x:0:0:root:/root:/bin/sh' >/etc/passwd
+printf '%s\n' 'root:x:0:0:root:/root:/bin/sh' 'nobody:x:65534:65534:nobody:/:/bin/sh' >/etc/passwd
 echo 'root:x:0:' >/etc/group
 echo 1 >/proc/sys/kernel/perf_event_paranoid
 # A guest whose host has died must not stay for ever.

@@ -19,6 +19,14 @@ export function field(on: Elaborator, expression: Of<"field">): TypedExpression 
   const { type } = operand;
   if (type.kind === "tuple") return tupleField(on, operand, expression);
   if (type.kind === "record") return member(on, operand, type, expression);
+  if (operand.kind === "builtin" && operand.name === "curtask")
+    return fail(
+      on,
+      "no-types",
+      `The fields of tasks (here '${expression.field}') are known from BTF, which this kernel has not`,
+      fieldSpan,
+      "Give BTF with --btf FILE, or declare struct task_struct in the script and cast curtask.",
+    );
   const hints = type.kind === "int" ? ["Cast it to a pointer first: ((struct NAME *)value).FIELD"] : [];
   return fail(on, "no-fields", `${typeName(type)} has no field '${expression.field}'`, fieldSpan, ...hints);
 }

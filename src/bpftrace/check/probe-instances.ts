@@ -70,7 +70,8 @@ function expand(
     return undefined;
   }
   const result = expandTargets(point, rest, row, world);
-  if (!(result instanceof TargetProblem)) return { row, targets: result };
+  if (!(result instanceof TargetProblem))
+    return { row, targets: result.map((target) => ({ ...target, span: point.span })) };
   const hints = [
     ...(result.near ? didYouMean(result.near.name, result.near.candidates) : []),
     ...result.hints,

@@ -1,4 +1,4 @@
-import type { Diagnostic, Span } from "../../diagnostic.ts";
+import type { Diagnostic, SourceText, Span } from "../../diagnostic.ts";
 import type { IrModule } from "../../ir/index.ts";
 import type { MapSpec, PlanProbe, ProgramSpec, TracePlan } from "../../object/index.ts";
 import { PLAN_VERSION } from "../../object/index.ts";
@@ -73,7 +73,7 @@ export function lower(checked: CheckedProgram, options: LowerOptions): Lowered {
       if (first === undefined) continue;
       const name = names.take(first.attach);
       programs.push(lowerProgram(unit, probe, first, name));
-      for (const { name: full, attach } of targets) probes.push({ program: name, name: full, attach });
+      for (const target of targets) probes.push(planProbe(name, target, checked.source));
     }
   }
   return {
@@ -83,6 +83,11 @@ export function lower(checked: CheckedProgram, options: LowerOptions): Lowered {
     plan: planOf(unit, checked, probes),
     diagnostics: unit.diagnostics,
   };
+}
+
+function planProbe(program: string, { name, attach, span }: CheckedTarget, source: SourceText): PlanProbe {
+  const at = span?.source === source ? { start: span.start, end: span.end } : undefined;
+  return { program, name, attach, ...(at && { at }) };
 }
 
 /** Groups of targets that share a program. */

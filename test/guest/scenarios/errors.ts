@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import type { Guest } from "../guest.ts";
 import type { Scenario } from "../scenario.ts";
 
 interface ErrorRow {
@@ -60,16 +61,118 @@ export const errors: readonly Scenario[] = [
   })),
   {
     name: "no permission",
-    run: async (guest) => {
-      const command = "./bpfkit trace -e 'tracepoint:syscalls:sys_enter_openat { @ = count(); }'";
-      const { stderr, code } = await guest.run([
+    run: leavesNothing((guest) =>
+      refused(guest, {
+        script: "tracepoint:syscalls:sys_enter_openat { @ = count(); }",
+        as: "nobody",
+        message: /tracefs[^]*HINT: Run as root/,
+      }),
+    ),
+  },
+  {
+    name: "no permission for bpf(2)",
+    run: leavesNothing((guest) =>
+      refused(guest, {
+        script: "BEGIN { @ = count(); }",
+        as: "nobody",
+        message: /EPERM[^]*HINT: The process lacks CAP_BPF.*root/,
+      }),
+    ),
+  },
+  {
+    name: "a kernel without BTF",
+    run: leavesNothing(async (guest) => {
+      const hidden = "/sys/kernel/btf";
+      for (const [script, message] of [
+        ["fentry:vfs_read { @ = count(); }", /fentry needs BTF.*\n[^]*\^[^]*HINT: Use kprobe.*--btf FILE/],
+        ["BEGIN { print(curtask->pid); }", /known from BTF.*\n[^]*\^[^]*HINT: Give BTF with --btf FILE/],
+        [
+          "BEGIN { print(((struct task_struct *)curtask)->pid); }",
+          /struct task_struct.*\n[^]*\^[^]*HINT: There is no BTF here/,
+        ],
+      ] as const)
+        await refused(guest, { script, hidden, message });
+      // Its types may come from elsewhere.
+      const { stdout, code } = await guest.run([
         "sh",
         "-c",
-        `echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd; su nobody -c "${command.replaceAll('"', '\\"')}"`,
+        `cp ${hidden}/vmlinux /tmp/types && ${hide(hidden, `./bpfkit trace --btf /tmp/types -e 'BEGIN { printf("%s\\n", curtask->comm); }'`)}`,
       ]);
-      expect(stderr).toMatch(/root|CAP_BPF|permission/i);
-      expect(stderr).not.toMatch(/\n\s+at .*\.js:/);
-      expect(code).toBe(1);
-    },
+      expect(stdout).toContain("bpfkit\n");
+      expect(code).toBe(0);
+    }),
+  },
+  {
+    name: "a kernel without kprobes and uprobes",
+    run: leavesNothing(async (guest) => {
+      const hidden = "/sys/bus/event_source/devices";
+      for (const [script, message] of [
+        [
+          "kprobe:vfs_read { @ = count(); }",
+          /has no kprobes\n[^]*\^[^]*HINT: .*CONFIG_KPROBES[^]*HINT: Use fentry:vfs_read/,
+        ],
+        [
+          "BEGIN { @ = 1; } uretprobe:/lib/x86_64-linux-gnu/libc.so.6:malloc { @ = 2; }",
+          /has no uprobes\n[^]* {17}\^~[^]*HINT: .*CONFIG_UPROBES/,
+        ],
+      ] as const)
+        await refused(guest, { script, hidden, message });
+    }),
+  },
+  {
+    name: "a program that the verifier rejects",
+    run: leavesNothing((guest) =>
+      refused(guest, {
+        script: "BEGIN { while (1) { @ = 1; } }",
+        message:
+          /verifier rejected this program: infinite loop detected.*\nBEGIN .*\n {20}\^~+\nHINT: A loop has no bound/,
+      }),
+    ),
   },
 ];
+
+interface Refusal {
+  readonly script: string;
+  readonly message: RegExp;
+  /** Run as this user. */
+  readonly as?: string;
+  /** Folder of the system that is made to look empty. */
+  readonly hidden?: string;
+}
+
+/** One message and exit code 1. */
+async function refused(guest: Guest, { script, message, as, hidden }: Refusal): Promise<void> {
+  const own = `./bpfkit trace -e '${script}'`;
+  const command = as === undefined ? own : `su ${as} -s /bin/sh -c "${own}"`;
+  const { stdout, stderr, code } = await guest.run([
+    "sh",
+    "-c",
+    hidden === undefined ? command : hide(hidden, command),
+  ]);
+  expect(stderr).toMatch(message);
+  expect(stderr.match(/ERROR:/g)).toHaveLength(1);
+  expect(stderr).not.toMatch(/\n\s+at .*\.js:/);
+  expect(stdout.trim()).toBe("");
+  expect(code).toBe(1);
+}
+
+/** Runs what must not work, and sees that the kernel holds afterwards what it held before. */
+function leavesNothing(run: Scenario["run"]): Scenario["run"] {
+  return async (guest) => {
+    const before = await held(guest);
+    await run(guest);
+    expect(await held(guest)).toBe(before);
+  };
+}
+
+function hide(folder: string, command: string): string {
+  return `mount -t tmpfs none ${folder} && (${command}); code=$?; umount ${folder}; exit $code`;
+}
+
+/** Programs, links and pins that exist. */
+async function held(guest: Guest): Promise<string> {
+  const lists = ["prog", "link"].map((kind) => `./bpfkit ${kind} show -j`);
+  const { stdout, code } = await guest.run(["sh", "-c", [...lists, "find /sys/fs/bpf"].join(" && ")]);
+  expect(code).toBe(0);
+  return stdout;
+}

@@ -46,11 +46,41 @@ export class Arguments {
     return true;
   }
 
+  /** Takes the next word, which must stand for the keyword. */
+  expect(name: string): void {
+    if (!this.accept(name))
+      throw new ToolError(`expected '${name}', got: '${this.peek() ?? "no argument"}'?`);
+  }
+
+  /** As strtoul(3) with base 0 takes it: decimal, 0x hexadecimal, leading 0 octal. */
   number(what: string): number {
     const word = this.take(what);
-    const value = Number(word);
-    if (word.trim() === "" || !Number.isInteger(value)) throw new ToolError(`can't parse ${what}: ${word}`);
+    const value = /^0[0-7]+$/.test(word) ? Number.parseInt(word, 8) : Number(word);
+    if (word.trim() === "" || !Number.isInteger(value) || value < 0)
+      throw new ToolError(`can't parse ${what}: ${word}`);
     return value;
+  }
+
+  /** A u32. */
+  id(what: string): number {
+    const value = this.number(what);
+    if (value > 0xffff_ffff) throw new ToolError(`can't parse ${what}: ${value} is above 4294967295`);
+    return value;
+  }
+
+  /** @throws ToolError unless at least so many words are left */
+  require(count: number, command: string): void {
+    if (this.left < count)
+      throw new ToolError(
+        `'${command}' needs at least ${count} argument${count === 1 ? "" : "s"}, ${this.left} found`,
+      );
+  }
+
+  /** All words that are left. */
+  rest(): string[] {
+    const words = this.#words.slice(this.#next);
+    this.#next = this.#words.length;
+    return words;
   }
 
   /** @throws ToolError if words are left over */

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { btfFromFile, cHeader, parseBtf } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
+import { BpfkitError } from "../errors.ts";
 import { btfData, mapInfo, programInfo } from "../inspect/index.ts";
-import type { Fd, Kernel } from "../kernel/index.ts";
+import type { Kernel } from "../kernel/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { rawJson, rawText } from "./btf-raw.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { openById, openMaps, openPrograms, single } from "./handle.ts";
+import { openById, openOne } from "./handle.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** Types to print, and which of them alone where the command names some. */
@@ -15,16 +16,18 @@ interface Source {
   readonly roots: readonly number[] | undefined;
 }
 
-/** btf dump { file F | id N | prog PROG | map MAP [key|value|kv|all] } [format raw|c [unsorted]] [root_id N]... */
+/** btf dump { file F... | id N | prog PROG | map MAP [key|value|kv|all] } [format raw|c] [unsorted] [root_id N]... */
 export const dumpBtf: Command = async (context) => {
   const { args, options } = context;
+  args.require(2, "btf dump");
   const source = await openSource(context);
-  const style = takeStyle(args);
-  const roots = takeRoots(args) ?? source.roots;
-  args.end();
+  const style = takeStyle(args, source.roots !== undefined);
+  const roots = style.roots.length > 0 ? style.roots : source.roots;
   const { btf } = source;
+  for (const root of roots ?? [])
+    if (!btf.has(root)) throw new ToolError(`invalid root ID: ${root}`, BAD_FILE);
   if (style.c) {
-    if (options.json) throw new ToolError("JSON output for C-syntax dump is not supported");
+    if (options.json) throw new ToolError("JSON output for C-syntax dump is not supported", NOT_SUPPORTED);
     const text = cHeader(btf, {
       ...(roots && { roots }),
       order: style.sorted ? "sorted" : "id",
@@ -36,64 +39,114 @@ export const dumpBtf: Command = async (context) => {
   return { text: () => rawText(btf, ids), json: () => rawJson(btf, ids) };
 };
 
-async function openSource({ args, options, kernel: open }: CommandContext): Promise<Source> {
-  if (args.accept("file")) {
-    const path = args.take("file");
-    const base = options.baseBtf ?? moduleBase(path);
-    return {
-      btf: btfFromFile(readBytes(path), base === undefined ? undefined : btfFromFile(readBytes(base))),
-      roots: undefined,
-    };
+interface Style {
+  readonly c: boolean;
+  readonly sorted: boolean;
+  /** The bytes that bpftool 7.8 prints, with the type that it loses lost. */
+  readonly exact: boolean;
+  readonly roots: readonly number[];
+}
+
+const MOST_ROOTS = 16;
+
+function takeStyle(args: Arguments, filtered: boolean): Style {
+  let style: Style = { c: false, sorted: true, exact: false, roots: [] };
+  while (args.left > 0) {
+    if (args.accept("format")) {
+      const word = args.take("FORMAT");
+      if (word !== "c" && word !== "raw")
+        throw new ToolError(`unrecognized format specifier: '${word}', possible values: raw, c`, BAD_FILE);
+      style = { ...style, c: word === "c" };
+    } else if (args.accept("root_id")) {
+      if (filtered) throw new ToolError("cannot use root_id with other type filtering", BAD_FILE);
+      const root = args.id("root ID");
+      if (style.roots.includes(root)) throw new ToolError(`duplicate root_id ${root} supplied`, BAD_FILE);
+      if (style.roots.length === MOST_ROOTS)
+        throw new ToolError(`only ${MOST_ROOTS} root_id are supported`, TOO_MANY);
+      style = { ...style, roots: [...style.roots, root] };
+    } else if (args.accept("unsorted")) style = { ...style, sorted: false };
+    else if (args.accept("exact")) style = { ...style, exact: true };
+    else throw new ToolError(`unrecognized option: '${args.peek()}'`, BAD_FILE);
   }
+  return style;
+}
+
+async function openSource(context: CommandContext): Promise<Source> {
+  const { args, options, kernel: open } = context;
+  if (args.accept("file")) return { btf: fileTypes(takeFiles(args), options.baseBtf), roots: undefined };
   const kernel = await open();
-  if (args.accept("id")) return { btf: kernelBtf(kernel, args.number("id")), roots: undefined };
+  const base = options.baseBtf;
+  if (args.accept("id")) return { btf: kernelBtf(kernel, args.id("id"), base), roots: undefined };
   if (args.accept("prog")) {
-    const fd = single(kernel, "program", openPrograms(kernel, args));
-    return { btf: ownBtf(kernel, fd, programInfo(kernel, fd).btfId), roots: undefined };
+    using program = openOne(kernel, "prog", args);
+    return { btf: ownBtf(kernel, programInfo(kernel, program.fd).btfId, base), roots: undefined };
   }
   if (!args.accept("map")) throw new ToolError(`unrecognized BTF source specifier: '${args.peek() ?? ""}'`);
-  const fd = single(kernel, "map", openMaps(kernel, args));
-  const info = mapInfo(kernel, fd);
-  const btf = ownBtf(kernel, fd, info.btfId);
+  using map = openOne(kernel, "map", args);
+  const info = mapInfo(kernel, map.fd);
+  const btf = ownBtf(kernel, info.btfId, base);
   if (args.accept("key")) return { btf, roots: [info.btfKeyTypeId] };
   if (args.accept("value")) return { btf, roots: [info.btfValueTypeId] };
   if (args.accept("all")) return { btf, roots: undefined };
   args.accept("kv");
-  return { btf, roots: [info.btfKeyTypeId, info.btfValueTypeId].filter((id) => id !== 0) };
+  return { btf, roots: [info.btfKeyTypeId, info.btfValueTypeId] };
 }
 
-function takeStyle(args: Arguments): {
-  readonly c: boolean;
-  readonly sorted: boolean;
-  readonly exact: boolean;
-} {
-  if (!args.accept("format")) return { c: false, sorted: true, exact: false };
-  const word = args.take("format");
-  if (word !== "c" && word !== "raw")
-    throw new ToolError(`unrecognized format specifier: '${word}', possible values: raw, c`);
-  const sorted = !args.accept("unsorted");
-  // The bytes that bpftool 7.8 prints, with the type that it loses lost.
-  return { c: word === "c", sorted, exact: args.accept("exact") };
+const SYSFS = "/sys/kernel/btf/";
+const VMLINUX = `${SYSFS}vmlinux`;
+
+/** The kernel's own file among several is the base that the rest continue. */
+function takeFiles(args: Arguments): string[] {
+  const files = [args.take("FILE")];
+  while (args.accept("file")) files.push(args.take("FILE"));
+  const others = files.filter((file) => file !== VMLINUX);
+  return others.length === 0 ? [VMLINUX] : others;
 }
 
-function takeRoots(args: Arguments): number[] | undefined {
-  const roots: number[] = [];
-  while (args.accept("root_id")) roots.push(args.number("root_id"));
-  return roots.length === 0 ? undefined : roots;
+function fileTypes(files: readonly string[], baseFile: string | undefined): Btf {
+  const basePath = baseFile ?? (files.some(isModuleFile) ? VMLINUX : undefined);
+  const base = basePath === undefined ? undefined : readTypes(basePath);
+  const [first = VMLINUX, ...others] = files;
+  if (others.length === 0) return readTypes(first, base);
+  if (!base)
+    throw new ToolError(
+      "base BTF is required when merging multiple BTF files; use -B/--base-btf or use sysfs paths",
+      BAD_FILE,
+    );
+  throw new ToolError("merging several BTF files is not supported", NOT_SUPPORTED, [
+    "Dump them one by one: `file` with -B for the base they continue",
+  ]);
 }
 
-function ownBtf(kernel: Kernel, fd: Fd, id: number): Btf {
-  kernel.close(fd);
+function isModuleFile(path: string): boolean {
+  return path.startsWith(SYSFS) && path !== VMLINUX;
+}
+
+function readTypes(path: string, base?: Btf): Btf {
+  const bytes = readBytes(path);
+  try {
+    return btfFromFile(bytes, base);
+  } catch (error) {
+    if (!(error instanceof BpfkitError)) throw error;
+    throw new ToolError(`failed to load BTF from ${path}: ${error.message}`, BAD_FILE, error.hints);
+  }
+}
+
+function ownBtf(kernel: Kernel, id: number, base: string | undefined): Btf {
   if (id === 0) throw new ToolError("no BTF is associated with this object");
-  return kernelBtf(kernel, id);
+  return kernelBtf(kernel, id, base);
 }
 
 /** Modules continue the kernel's own BTF. */
-function kernelBtf(kernel: Kernel, id: number): Btf {
+function kernelBtf(kernel: Kernel, id: number, base: string | undefined): Btf {
   const fd = openById(kernel, "btf", id);
-  const bytes = btfData(kernel, fd);
-  kernel.close(fd);
-  return isSplit(bytes) ? parseBtf(bytes, parseBtf(kernel.files.btf())) : parseBtf(bytes);
+  try {
+    const bytes = btfData(kernel, fd);
+    if (!isSplit(bytes)) return parseBtf(bytes);
+    return parseBtf(bytes, base === undefined ? parseBtf(kernel.files.btf()) : readTypes(base));
+  } finally {
+    kernel.close(fd);
+  }
 }
 
 const STRING_OFFSET = 16;
@@ -106,14 +159,12 @@ function isSplit(bytes: Uint8Array): boolean {
   return at < bytes.length && bytes[at] !== 0;
 }
 
-function moduleBase(path: string): string | undefined {
-  const vmlinux = "/sys/kernel/btf/vmlinux";
-  return path.startsWith("/sys/kernel/btf/") && path !== vmlinux ? vmlinux : undefined;
-}
-
 /** ENOENT and EINVAL as exit codes: bpftool's are `-errno & 255`. */
 const NO_FILE = 254;
 const BAD_FILE = 234;
+/** E2BIG and ENOTSUP (EOPNOTSUPP). */
+const TOO_MANY = 249;
+const NOT_SUPPORTED = 161;
 
 function readBytes(path: string): Uint8Array {
   try {

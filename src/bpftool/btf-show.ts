@@ -1,6 +1,8 @@
 import { btfInfo, eachObject, mapInfo, objectHolders, programInfo } from "../inspect/index.ts";
 import type { BtfInfo, Holder } from "../inspect/index.ts";
+import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { openById } from "./handle.ts";
 import { holdersJson, holdersText } from "./holders-text.ts";
 
 interface ShownBtf {
@@ -12,8 +14,10 @@ interface ShownBtf {
 
 export const showBtf: Command = async ({ args, kernel: open }) => {
   const kernel = await open();
-  const wanted = args.accept("id") ? args.number("id") : undefined;
+  const wanted = takeId(args);
   args.end();
+  // One that is not there is an error, with the kernel's reason.
+  if (wanted !== undefined) kernel.close(openById(kernel, "btf", wanted));
   const programs = [...eachObject(kernel, "prog", programInfo)];
   const maps = [...eachObject(kernel, "map", mapInfo)];
   const holders = objectHolders(kernel.files, "btf");
@@ -39,6 +43,12 @@ export const showBtf: Command = async ({ args, kernel: open }) => {
       })),
   };
 };
+
+function takeId(args: Arguments): number | undefined {
+  if (args.left === 0) return undefined;
+  args.expect("id");
+  return args.id("id");
+}
 
 function btfText({ info, programs, maps, holders }: ShownBtf): string {
   const name = info.kernel ? `name [${info.name}]  ` : `name ${info.name === "" ? "<anon>" : info.name}  `;

@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { cgroupPrograms, withObject } from "../inspect/index.ts";
+import { parseBtf } from "../btf/index.ts";
+import { btfInfo, cgroupPrograms, programInfo, withObject } from "../inspect/index.ts";
 import type { CgroupProgram } from "../inspect/index.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { Kernel } from "../kernel/index.ts";
-import { BPF_ATTACH_FLAG, errnoMessage } from "../uapi/index.ts";
+import { BPF_ATTACH_FLAG, ERRNO, errnoMessage } from "../uapi/index.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { fullProgramName } from "./handle.ts";
@@ -14,6 +15,11 @@ import { ToolError } from "./tool-error.ts";
 
 interface ShownProgram extends CgroupProgram {
   readonly name: string;
+  /** What an lsm_cgroup program is attached to: an id in a BTF object; 0: nothing. */
+  readonly attachBtfObject: number;
+  readonly attachBtfId: number;
+  /** The name that the kernel's own types have for it. */
+  readonly attachName: string | undefined;
 }
 
 /** cgroup show CGROUP [effective]. */
@@ -38,7 +44,8 @@ export const showCgroupTree: Command = async ({ args, kernel: open }) => {
   const effective = takeEffective(args);
   args.end();
   const kernel = await open();
-  const groups = [...directoriesOf(root ?? mountedRoot(kernel))].flatMap((cgroup) => {
+  const top = root ?? mountedRoot(kernel);
+  const groups = [...directoriesOf(top)].flatMap((cgroup) => {
     const programs = query(kernel, cgroup, effective);
     return programs.length === 0 ? [] : [{ cgroup, programs }];
   });
@@ -47,7 +54,7 @@ export const showCgroupTree: Command = async ({ args, kernel: open }) => {
       `CgroupPath\n${header(effective)}${groups
         .map(
           ({ cgroup, programs }) =>
-            `${cgroup}\n${programs.map((row) => rowText(row, effective, "    ")).join("")}`,
+            `${cgroup}\n${programs.map((row) => rowText(row, effective, cgroup === top ? "" : "    ")).join("")}`,
         )
         .join("")}`,
     json: () =>
@@ -64,10 +71,7 @@ function takeEffective(args: Arguments): boolean {
 
 function query(kernel: Kernel, path: string, effective: boolean): ShownProgram[] {
   try {
-    return cgroupPrograms(kernel, path, effective).map((program) => ({
-      ...program,
-      name: withObject(kernel, "prog", program.id, (fd) => fullProgramName(kernel, fd)),
-    }));
+    return cgroupPrograms(kernel, path, effective).flatMap((program) => shown(kernel, program) ?? []);
   } catch (error) {
     if (error instanceof SyscallError)
       throw new ToolError(
@@ -81,6 +85,32 @@ function query(kernel: Kernel, path: string, effective: boolean): ShownProgram[]
       throw new ToolError(`can't open cgroup ${path}: ${error.message}`);
     throw error;
   }
+}
+
+/** Undefined for a program that went away since it was found. */
+function shown(kernel: Kernel, program: CgroupProgram): ShownProgram | undefined {
+  try {
+    return withObject(kernel, "prog", program.id, (fd) => {
+      const { attachBtfId, attachBtfObject } = programInfo(kernel, fd);
+      return {
+        ...program,
+        name: fullProgramName(kernel, fd),
+        attachBtfObject,
+        attachBtfId,
+        attachName: attachBtfId === 0 ? undefined : kernelTypeName(kernel, attachBtfObject, attachBtfId),
+      };
+    });
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ERRNO.ENOENT) return undefined;
+    throw error;
+  }
+}
+
+function kernelTypeName(kernel: Kernel, object: number, id: number): string | undefined {
+  const { name, kernel: own } = withObject(kernel, "btf", object, (fd) => btfInfo(kernel, fd));
+  if (!own || name !== "vmlinux" || !kernel.files.hasBtf()) return undefined;
+  const types = parseBtf(kernel.files.btf());
+  return types.has(id) ? types.name(id) : undefined;
 }
 
 function mountedRoot(kernel: Kernel): string {
@@ -105,7 +135,13 @@ function header(effective: boolean): string {
 function rowText(row: ShownProgram, effective: boolean, indent: string): string {
   const type = attachTypeName(row.attachType) ?? `type ${row.attachType}`;
   const flags = effective ? "" : column(flagText(row.flags));
-  return `${indent}${String(row.id).padEnd(8)} ${column(type)}${flags}${row.name.padEnd(15)}\n`;
+  const target =
+    row.attachName !== undefined
+      ? ` ${row.attachName.padEnd(15)}`
+      : row.attachBtfId === 0
+        ? ""
+        : ` attach_btf_obj_id=${row.attachBtfObject} attach_btf_id=${row.attachBtfId}`;
+  return `${indent}${String(row.id).padEnd(8)} ${column(type)}${flags}${row.name.padEnd(15)}${target}\n`;
 }
 
 function rowJson(row: ShownProgram, effective: boolean): Json {
@@ -114,6 +150,9 @@ function rowJson(row: ShownProgram, effective: boolean): Json {
     attach_type: attachTypeName(row.attachType) ?? row.attachType,
     attach_flags: effective ? undefined : flagText(row.flags),
     name: row.name,
+    attach_btf_name: row.attachName,
+    attach_btf_obj_id: row.attachBtfObject,
+    attach_btf_id: row.attachBtfId,
   };
 }
 
@@ -123,6 +162,6 @@ function column(text: string): string {
 
 function flagText(flags: number): string {
   if (flags === 0) return "";
-  if ((flags & BPF_ATTACH_FLAG.ALLOW_MULTI) !== 0) return "multi";
-  return (flags & BPF_ATTACH_FLAG.ALLOW_OVERRIDE) !== 0 ? "override" : `unknown(${flags.toString(16)})`;
+  if (flags === BPF_ATTACH_FLAG.ALLOW_MULTI) return "multi";
+  return flags === BPF_ATTACH_FLAG.ALLOW_OVERRIDE ? "override" : `unknown(${flags.toString(16)})`;
 }

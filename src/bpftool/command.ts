@@ -7,6 +7,10 @@ export interface ToolOptions {
   readonly pretty: boolean;
   /** -f: where objects are pinned. */
   readonly pins: boolean;
+  /** -n: no file system is mounted for pins. */
+  readonly noMount: boolean;
+  /** -d: the verifier's log of every program that is loaded. */
+  readonly debug: boolean;
   /** -B: base BTF. */
   readonly baseBtf: string | undefined;
 }
@@ -16,6 +20,12 @@ export interface CommandContext {
   readonly options: ToolOptions;
   /** Opened at the first call. */
   readonly kernel: () => Promise<Kernel>;
+  /** What the user is told beside the answer; silent with -j. */
+  readonly inform: (text: string) => void;
+  /** Resolves when the user asks a stream to end; until it is called Ctrl-C ends the program. */
+  readonly stopped: () => Promise<void>;
+  /** Runs another command line in this one's place, as batch does; errors are thrown. */
+  readonly execute: (words: readonly string[]) => Promise<Answer | Stream>;
 }
 
 /**
@@ -23,16 +33,23 @@ export interface CommandContext {
  * holds its final newline.
  */
 export interface Answer {
-  readonly text: () => string;
+  readonly text: () => string | Uint8Array;
   readonly json: () => Json;
   /** 0 if absent. */
   readonly exitCode?: number;
 }
 
-export type Command = (context: CommandContext) => Promise<Answer> | Answer;
+/** Answers one by one, an array in JSON; the generator returns the exit code. */
+export interface Stream {
+  readonly items: AsyncGenerator<Answer, number>;
+}
+
+export type Command = (context: CommandContext) => Promise<Answer | Stream> | Answer | Stream;
 
 export interface CommandRow {
   readonly name: string;
+  /** Its words in the help; the rows of one command under several names say it once. */
+  readonly usage?: string;
   readonly run: Command;
 }
 
@@ -40,7 +57,13 @@ export interface CommandRow {
 export interface ObjectRow {
   readonly name: string;
   readonly commands: readonly CommandRow[];
+  /** What the capitals in the usage lines stand for. */
+  readonly terms?: readonly (readonly [term: string, meaning: string])[];
 }
 
 /** The answer of commands that do something and say nothing. */
 export const DONE: Answer = { text: () => "", json: () => null };
+
+export function isStream(answer: Answer | Stream): answer is Stream {
+  return "items" in answer;
+}

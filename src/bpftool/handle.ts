@@ -2,16 +2,18 @@ import {
   btfData,
   eachObject,
   mapInfo,
+  objectKind,
   openObject,
   programCode,
   programInfo,
   withObject,
 } from "../inspect/index.ts";
+import type { ObjectKind } from "../inspect/index.ts";
 import { BtfKind, parseBtf } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
-import { ERRNO } from "../uapi/index.ts";
+import { ERRNO, errnoMessage } from "../uapi/index.ts";
 import { findKeyword } from "./arguments.ts";
 import type { Arguments } from "./arguments.ts";
 import { ToolError } from "./tool-error.ts";
@@ -19,91 +21,139 @@ import { ToolError } from "./tool-error.ts";
 /** Names end here in the kernel's own records. */
 const NAME_LENGTH = 15;
 
-/** The descriptors that PROG or MAP names; the caller closes them. */
-export function openPrograms(kernel: Kernel, args: Arguments): Fd[] {
-  const form = findKeyword(
-    [{ name: "id" }, { name: "tag" }, { name: "name" }, { name: "pinned" }],
-    args.take("PROG"),
-  );
-  switch (form?.name) {
-    case "id":
-      return [openById(kernel, "prog", args.number("id"))];
-    case "tag": {
-      const tag = args.take("tag");
-      return openMatching(kernel, "prog", ({ programTag }) => programTag === tag, `tag ${tag}`);
-    }
-    case "name": {
-      const name = args.take("name");
-      return openMatching(kernel, "prog", (found) => found.name === name, `name ${name}`);
-    }
-    case "pinned":
-      return [kernel.bpf("OBJ_GET", { pathname: args.take("path") })];
-    default:
-      throw new ToolError("expected 'id', 'tag', 'name' or 'pinned', as PROG asks for");
-  }
+/** Objects that a handle on the command line means; disposal closes them. */
+export interface OpenObjects extends Disposable {
+  readonly fds: readonly Fd[];
 }
 
-export function openMaps(kernel: Kernel, args: Arguments): Fd[] {
-  const form = findKeyword([{ name: "id" }, { name: "name" }, { name: "pinned" }], args.take("MAP"));
-  switch (form?.name) {
-    case "id":
-      return [openById(kernel, "map", args.number("id"))];
-    case "name": {
-      const name = args.take("name");
-      return openMatching(kernel, "map", (found) => found.name === name, `name ${name}`);
-    }
-    case "pinned":
-      return [kernel.bpf("OBJ_GET", { pathname: args.take("path") })];
-    default:
-      throw new ToolError("expected 'id', 'name' or 'pinned', as MAP asks for");
-  }
+export interface OpenObject extends Disposable {
+  readonly fd: Fd;
+}
+
+type HandleKind = "prog" | "map" | "link";
+
+interface KindWords {
+  readonly handle: string;
+  readonly forms: readonly { readonly name: Form }[];
+}
+
+type Form = "id" | "tag" | "name" | "pinned";
+
+const WORDS: Readonly<Record<HandleKind, KindWords>> = {
+  prog: { handle: "PROG", forms: [{ name: "id" }, { name: "tag" }, { name: "name" }, { name: "pinned" }] },
+  map: { handle: "MAP", forms: [{ name: "id" }, { name: "name" }, { name: "pinned" }] },
+  link: { handle: "LINK", forms: [{ name: "id" }, { name: "pinned" }] },
+};
+
+/** Every object that PROG, MAP or LINK names; at least one. */
+export function openAll(kernel: Kernel, kind: HandleKind, args: Arguments): OpenObjects {
+  const fds = openFds(kernel, kind, args);
+  return { fds, [Symbol.dispose]: () => fds.forEach((fd) => kernel.close(fd)) };
 }
 
 /** @throws ToolError if it is not exactly one */
-export function single(kernel: Kernel, what: string, fds: readonly Fd[]): Fd {
-  const [first, ...others] = fds;
-  if (first !== undefined && others.length === 0) return first;
-  for (const fd of fds) kernel.close(fd);
-  throw new ToolError(`several ${what}s match this handle`);
+export function openOne(kernel: Kernel, kind: HandleKind, args: Arguments): OpenObject {
+  const [fd, ...others] = openFds(kernel, kind, args);
+  if (fd !== undefined && others.length === 0) return { fd, [Symbol.dispose]: () => kernel.close(fd) };
+  for (const open of fd === undefined ? [] : [fd, ...others]) kernel.close(open);
+  const ids = others.length + 1;
+  throw new ToolError(`several ${kind === "prog" ? "program" : kind}s match this handle`, 255, [
+    `${ids} of them do: choose one by id`,
+  ]);
 }
 
-export function openById(kernel: Kernel, kind: "prog" | "map" | "link" | "btf", id: number): Fd {
-  try {
-    return openObject(kernel, kind, id);
-  } catch (error) {
-    if (error instanceof SyscallError && error.errno === ERRNO.ENOENT)
-      throw new ToolError(`${NOT_FOUND[kind](id)}: No such file or directory`);
-    throw error;
+function openFds(kernel: Kernel, kind: HandleKind, args: Arguments): Fd[] {
+  const { handle, forms } = WORDS[kind];
+  const word = args.take(handle);
+  const form = findKeyword(forms, word);
+  switch (form?.name) {
+    case "id":
+      return [openById(kernel, kind, args.id("id"))];
+    case "tag": {
+      const tag = args.take("tag");
+      if (!/^[0-9a-f]{16}$/.test(tag)) throw new ToolError(`can't parse tag: ${tag}`);
+      return openMatching(kernel, kind, (found) => found.tag === tag, `tag ${tag}`);
+    }
+    case "name": {
+      const name = args.take("name");
+      if (kind === "map" && name.length > NAME_LENGTH)
+        throw new ToolError(`can't parse name: ${name}`, 255, [
+          `The kernel keeps ${NAME_LENGTH} characters of a map's name: give ${name.slice(0, NAME_LENGTH)}`,
+        ]);
+      return openMatching(kernel, kind, (found) => found.name === name, `name ${name}`);
+    }
+    case "pinned":
+      return [openPinned(kernel, kind, args.take("path"))];
+    default:
+      throw new ToolError(
+        `expected ${forms.map(({ name }) => `'${name}'`).join(" or ")} for ${handle}, got: '${word}'?`,
+      );
   }
 }
 
-const NOT_FOUND = {
-  prog: (id: number) => `get by id (${id})`,
-  map: (id: number) => `get map by id (${id})`,
-  link: (id: number) => `failed to get link with ID ${id}`,
-  btf: (id: number) => `can't get BTF object by id (${id})`,
-} as const;
+function openPinned(kernel: Kernel, kind: HandleKind, path: string): Fd {
+  let fd: Fd;
+  try {
+    fd = kernel.bpf("OBJ_GET", { pathname: path });
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new ToolError(`bpf obj get (${path}): ${errnoMessage(error.errno)}`, 255, error.hints);
+  }
+  const found = objectKind(fd);
+  if (found === kind) return fd;
+  kernel.close(fd);
+  throw new ToolError(
+    `incorrect object type: ${path} is a ${found ?? "object of another kind"}, not a ${kind}`,
+  );
+}
+
+export function openById(kernel: Kernel, kind: ObjectKind, id: number): Fd {
+  try {
+    return openObject(kernel, kind, id);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new ToolError(`${NOT_OPENED[kind](id)}: ${errnoMessage(error.errno)}`, 255, error.hints);
+  }
+}
+
+const NOT_OPENED: Readonly<Record<ObjectKind, (id: number) => string>> = {
+  prog: (id) => `get by id (${id})`,
+  map: (id) => `get map by id (${id})`,
+  link: (id) => `failed to get link with ID ${id}`,
+  btf: (id) => `can't get BTF object by id (${id})`,
+};
 
 interface Named {
   readonly id: number;
   readonly name: string;
-  readonly programTag?: string;
+  readonly tag?: string;
 }
 
 function openMatching(
   kernel: Kernel,
-  kind: "prog" | "map",
+  kind: HandleKind,
   matches: (found: Named) => boolean,
   wanted: string,
 ): Fd[] {
   const read = (host: Kernel, fd: Fd): Named => {
     if (kind === "map") return mapInfo(host, fd);
     const info = programInfo(host, fd);
-    return { id: info.id, name: fullProgramName(host, fd), programTag: info.tag };
+    return { id: info.id, name: fullProgramName(host, fd), tag: info.tag };
   };
   const ids = [...eachObject(kernel, kind, read)].filter(matches).map(({ id }) => id);
-  if (ids.length === 0) throw new ToolError(`no ${kind} with ${wanted}`, 255);
-  return ids.map((id) => openById(kernel, kind, id));
+  const fds = ids.flatMap((id) => openIfThere(kernel, kind, id) ?? []);
+  if (fds.length === 0) throw new ToolError(`no ${kind} with ${wanted}`);
+  return fds;
+}
+
+/** Undefined where it went away since it was found. */
+function openIfThere(kernel: Kernel, kind: HandleKind, id: number): Fd | undefined {
+  try {
+    return openObject(kernel, kind, id);
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ERRNO.ENOENT) return undefined;
+    throw error;
+  }
 }
 
 /** The name in the program's BTF where the kernel's record may have cut it. */

@@ -7,6 +7,15 @@ export class RawJson {
   }
 }
 
+/** An object whose names may repeat, as those of a struct's members without a name do. */
+export class Members {
+  readonly pairs: readonly (readonly [name: string, value: Json])[];
+
+  constructor(pairs: readonly (readonly [name: string, value: Json])[]) {
+    this.pairs = pairs;
+  }
+}
+
 export type Json =
   | string
   | number
@@ -14,6 +23,7 @@ export type Json =
   | boolean
   | null
   | RawJson
+  | Members
   | readonly Json[]
   | { readonly [name: string]: Json | undefined };
 
@@ -42,7 +52,8 @@ export function formatJson(value: Json, pretty: boolean, depth = 0): string {
     const elements = value.map((element) => formatJson(element, pretty, depth + 1));
     return `[${elements.join(",")}${line(depth)}]`;
   }
-  const members = Object.entries(value).flatMap(([name, member]) =>
+  const pairs = value instanceof Members ? value.pairs : Object.entries(value);
+  const members = pairs.flatMap(([name, member]) =>
     member === undefined
       ? []
       : [`${line(depth + 1)}${quote(name)}:${pretty ? " " : ""}${formatJson(member, pretty, depth + 1)}`],
@@ -55,7 +66,7 @@ function quote(text: string): string {
 }
 
 function isArray(
-  value: readonly Json[] | { readonly [name: string]: Json | undefined },
+  value: readonly Json[] | Members | { readonly [name: string]: Json | undefined },
 ): value is readonly Json[] {
   return Array.isArray(value);
 }

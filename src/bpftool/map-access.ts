@@ -1,219 +1,117 @@
-import type { Btf } from "../btf/index.ts";
-import { mapInfo } from "../inspect/index.ts";
-import type { MapInfo } from "../inspect/index.ts";
-import type { Fd, Kernel } from "../kernel/index.ts";
-import { LoadedMap } from "../loader/index.ts";
-import type { MapEntry } from "../loader/index.ts";
-import { BPF_ANY, BPF_EXIST, BPF_MAP_TYPE, BPF_NOEXIST } from "../uapi/index.ts";
-import type { Arguments } from "./arguments.ts";
+import { SyscallError } from "../kernel/index.ts";
+import { ERRNO, errnoMessage } from "../uapi/index.ts";
 import { DONE } from "./command.ts";
-import type { Command } from "./command.ts";
-import { objectBtf, openMaps, single } from "./handle.ts";
+import type { Answer, Command } from "./command.ts";
+import { openOne } from "./handle.ts";
 import { formatJson } from "./json.ts";
-import type { Json } from "./json.ts";
+import { takeElement } from "./map-element.ts";
+import { entryJson, entryText, hexJson, hexText, typedEntry } from "./map-entry.ts";
+import { openedMap } from "./opened-map.ts";
+import type { OpenedMap } from "./opened-map.ts";
 import { ToolError } from "./tool-error.ts";
-import { typedValue } from "./typed-value.ts";
 
-const MAPS_IN_MAPS: ReadonlySet<number> = new Set([BPF_MAP_TYPE.ARRAY_OF_MAPS, BPF_MAP_TYPE.HASH_OF_MAPS]);
-/** ENOENT: bpftool's code for a key that is not there. */
-const NOT_FOUND = 254;
+/** bpftool's code for a key that is not there. */
+const NOT_FOUND = -ERRNO.ENOENT & 255;
 
-/** An opened map with what is needed to print its elements. */
-interface OpenedMap extends Disposable {
-  readonly kernel: Kernel;
-  readonly info: MapInfo;
-  readonly map: LoadedMap;
-  readonly btf: Btf | undefined;
-}
-
-function openMap(kernel: Kernel, fd: Fd): OpenedMap {
-  const info = mapInfo(kernel, fd);
-  const map = new LoadedMap(
-    kernel,
-    {
-      name: info.name,
-      type: info.type,
-      keySize: info.keySize,
-      valueSize: info.valueSize,
-      maxEntries: info.maxEntries,
-      flags: info.flags,
-    },
-    fd,
-  );
-  const btf = info.btfId === 0 || info.btfValueTypeId === 0 ? undefined : objectBtf(kernel, info.btfId);
-  return { kernel, info, map, btf, [Symbol.dispose]: () => map[Symbol.dispose]() };
-}
-
-export const dumpMap: Command = async ({ args, kernel: open }) => {
+/** map lookup MAP [key DATA]; of queues and stacks, `peek`. */
+export const lookupMap: Command = async ({ args, kernel: open, inform }) => {
+  args.require(2, "map lookup");
   const kernel = await open();
-  using opened = openMap(kernel, single(kernel, "map", openMaps(kernel, args)));
-  args.end();
-  const entries = opened.map.entries();
+  using object = openOne(kernel, "map", args);
+  const opened = openedMap(kernel, object.fd);
+  using element = takeElement(opened, args, { value: false, flags: false, inform });
+  const { key } = element;
+  const value = calling("lookup", () => opened.map.lookup(key));
+  if (value) return foundAnswer(opened, key, value);
   return {
-    text: () => dumpText(opened, entries),
-    json: () => entries.map((entry) => entryJson(opened, entry)),
+    text: () => `key:\n${hexText(key)}\n\nNot found\n`,
+    json: () => null,
+    exitCode: NOT_FOUND,
   };
 };
 
-export const lookupMap: Command = async ({ args, kernel: open }) => {
+/** map update MAP [key DATA] [value VALUE] [any | exist | noexist]; of queues and stacks, `push`. */
+export const updateMap: Command = async ({ args, kernel: open, inform }) => {
+  args.require(2, "map update");
   const kernel = await open();
-  using opened = openMap(kernel, single(kernel, "map", openMaps(kernel, args)));
-  const key = takeBytes(args, "key", opened.info.keySize);
-  args.end();
-  const value = opened.map.lookup(key);
-  if (!value) {
-    return {
-      text: () => `key:\n${hexText(key)}\n\nNot found\n`,
-      json: () => null,
-      exitCode: NOT_FOUND,
-    };
-  }
-  const entry = { key, value };
-  return {
-    text: () =>
-      opened.btf ? `${formatJson(typedEntry(opened, entry, true), true)}\n` : entryText(opened, entry),
-    json: () => entryJson(opened, entry),
-  };
-};
-
-export const updateMap: Command = async ({ args, kernel: open }) => {
-  const kernel = await open();
-  using opened = openMap(kernel, single(kernel, "map", openMaps(kernel, args)));
-  const { info, map } = opened;
-  const key = takeBytes(args, "key", info.keySize);
-  const given = takeBytes(args, "value", info.valueSize);
-  const flags = takeFlags(args);
-  args.end();
-  const copies = map.perCpu ? kernel.files.possibleCpus().length : 1;
-  const value = new Uint8Array(map.valueStride * copies);
-  for (let cpu = 0; cpu < copies; cpu++) value.set(given, cpu * map.valueStride);
-  map.update(key, value, flags);
+  using object = openOne(kernel, "map", args);
+  const opened = openedMap(kernel, object.fd);
+  using element = takeElement(opened, args, { value: true, flags: true, inform });
+  calling("update", () => opened.map.update(element.key, element.value, element.flags));
   return DONE;
 };
 
-export const deleteFromMap: Command = async ({ args, kernel: open }) => {
+/** map delete MAP key DATA. */
+export const deleteFromMap: Command = async ({ args, kernel: open, inform }) => {
+  args.require(2, "map delete");
   const kernel = await open();
-  using opened = openMap(kernel, single(kernel, "map", openMaps(kernel, args)));
-  const key = takeBytes(args, "key", opened.info.keySize);
-  args.end();
-  if (!opened.map.delete(key)) throw new ToolError("delete failed: No such file or directory");
+  using object = openOne(kernel, "map", args);
+  const opened = openedMap(kernel, object.fd);
+  using element = takeElement(opened, args, { value: false, flags: false, inform });
+  if (!calling("delete", () => opened.map.delete(element.key)))
+    throw new ToolError(`delete failed: ${errnoMessage(ERRNO.ENOENT)}`, NOT_FOUND);
   return DONE;
 };
 
-export const nextKey: Command = async ({ args, kernel: open }) => {
+/** map getnext MAP [key DATA]. */
+export const nextKey: Command = async ({ args, kernel: open, inform }) => {
+  args.require(2, "map getnext");
   const kernel = await open();
-  using opened = openMap(kernel, single(kernel, "map", openMaps(kernel, args)));
-  const key = args.left > 0 ? takeBytes(args, "key", opened.info.keySize) : undefined;
-  args.end();
+  using object = openOne(kernel, "map", args);
+  const opened = openedMap(kernel, object.fd);
+  const given = args.left > 0;
+  using element = given ? takeElement(opened, args, { value: false, flags: false, inform }) : undefined;
+  const key = element?.key;
   const next_key = new Uint8Array(opened.info.keySize);
-  if (!kernel.bpf("MAP_GET_NEXT_KEY", { map_fd: opened.map.fd, key, next_key }))
-    throw new ToolError("can't get next key: No such file or directory", NOT_FOUND);
+  const found = calling("getting the next key", () =>
+    kernel.bpf("MAP_GET_NEXT_KEY", { map_fd: object.fd, key, next_key }),
+  );
+  if (!found) throw new ToolError(`can't get next key: ${errnoMessage(ERRNO.ENOENT)}`, NOT_FOUND);
   return {
     text: () => `key:${key ? `\n${hexText(key)}` : " None"}\nnext key:\n${hexText(next_key)}\n`,
     json: () => ({ key: key ? hexJson(key) : null, next_key: hexJson(next_key) }),
   };
 };
 
-export const freezeMap: Command = async ({ args, kernel: open }) => {
+/** map pop MAP: takes an element off a queue or a stack. */
+export const popFromMap: Command = async ({ args, kernel: open }) => {
+  args.require(2, "map pop");
   const kernel = await open();
-  const fd = single(kernel, "map", openMaps(kernel, args));
+  using object = openOne(kernel, "map", args);
   args.end();
-  kernel.bpf("MAP_FREEZE", { map_fd: fd });
-  kernel.close(fd);
+  const opened = openedMap(kernel, object.fd);
+  const value = new Uint8Array(opened.info.valueSize);
+  const found = calling("pop", () => kernel.bpf("MAP_LOOKUP_AND_DELETE_ELEM", { map_fd: object.fd, value }));
+  if (found) return foundAnswer(opened, new Uint8Array(0), value);
+  return { text: () => "Error: empty map\n", json: () => null, exitCode: NOT_FOUND };
+};
+
+/** map freeze MAP: no process may change its elements any more. */
+export const freezeMap: Command = async ({ args, kernel: open }) => {
+  args.require(2, "map freeze");
+  const kernel = await open();
+  using object = openOne(kernel, "map", args);
+  args.end();
+  calling("freezing the map", () => kernel.bpf("MAP_FREEZE", { map_fd: object.fd }));
   return DONE;
 };
 
-function takeFlags(args: Arguments): number {
-  if (args.accept("any")) return BPF_ANY;
-  if (args.accept("exist")) return BPF_EXIST;
-  return args.accept("noexist") ? BPF_NOEXIST : BPF_ANY;
-}
-
-/** `key [hex] BYTES`. */
-function takeBytes(args: Arguments, keyword: "key" | "value", size: number): Uint8Array {
-  if (!args.accept(keyword)) throw new ToolError(`expected '${keyword}', got: ${args.peek() ?? "nothing"}`);
-  const hex = args.accept("hex");
-  return Uint8Array.from({ length: size }, () => {
-    const word = args.take(`${keyword} of ${size} bytes`);
-    const value = hex ? Number.parseInt(word, 16) : Number(word);
-    if (!Number.isInteger(value) || value < 0 || value > 255)
-      throw new ToolError(`error parsing byte: ${word}`);
-    return value;
-  });
-}
-
-function dumpText(opened: OpenedMap, entries: readonly MapEntry[]): string {
-  if (opened.btf)
-    return `${formatJson(
-      entries.map((entry) => typedEntry(opened, entry, true)),
-      true,
-    )}\n`;
-  const count = `Found ${entries.length} element${entries.length === 1 ? "" : "s"}\n`;
-  return entries.map((entry) => entryText(opened, entry)).join("") + count;
-}
-
-function entryText({ info, map }: OpenedMap, { key, value }: MapEntry): string {
-  if (map.perCpu) {
-    const values = cpuValues(map, value).map(
-      (bytes, cpu) =>
-        `value (CPU ${String(cpu).padStart(2, "0")}):${broken(info.valueSize)}${hexText(bytes)}\n`,
-    );
-    return `key:${broken(info.keySize)}${hexText(key)}\n${values.join("")}`;
-  }
-  if (MAPS_IN_MAPS.has(info.type)) {
-    const id = new DataView(value.buffer, value.byteOffset).getUint32(0, true);
-    return `key:${broken(info.keySize)}${hexText(key)}\ninner_map_id:${broken(info.valueSize)}${id} \n`;
-  }
-  const names = info.keySize > 16 || info.valueSize > 16 ? "\n" : " ";
-  const between = info.keySize + info.valueSize <= 24 ? "  " : "\n";
-  return `key:${names}${hexText(key)}${between}value:${names}${hexText(value)}\n`;
-}
-
-function entryJson(opened: OpenedMap, entry: MapEntry): Json {
-  const { map, btf } = opened;
-  const raw = map.perCpu
-    ? { values: cpuValues(map, entry.value).map((value, cpu) => ({ cpu, value: hexJson(value) })) }
-    : { value: hexJson(entry.value) };
+function foundAnswer(opened: OpenedMap, key: Uint8Array, value: Uint8Array): Answer {
   return {
-    key: hexJson(entry.key),
-    ...raw,
-    formatted: btf ? typedEntry(opened, entry, false) : undefined,
+    text: () =>
+      opened.btf
+        ? `${formatJson(typedEntry(opened, key, value, true), true)}\n`
+        : entryText(opened, { key, value }),
+    json: () => entryJson(opened, { key, value }),
   };
 }
 
-function typedEntry({ info, map, btf }: OpenedMap, { key, value }: MapEntry, plain: boolean): Json {
-  const typed = (bytes: Uint8Array): Json => typedValue(btf!, info.btfValueTypeId, bytes, plain);
-  return {
-    // Arrays of global data have no key type.
-    key: info.btfKeyTypeId === 0 ? undefined : typedValue(btf!, info.btfKeyTypeId, key, plain),
-    ...(map.perCpu
-      ? { values: cpuValues(map, value).map((bytes, cpu) => ({ cpu, value: typed(bytes) })) }
-      : { value: typed(value) }),
-  };
-}
-
-function cpuValues(map: LoadedMap, value: Uint8Array): Uint8Array[] {
-  const count = Math.floor(value.length / map.valueStride);
-  return Array.from({ length: count }, (_, cpu) =>
-    value.subarray(cpu * map.valueStride, cpu * map.valueStride + map.spec.valueSize),
-  );
-}
-
-/** Long values begin on a line of their own. */
-function broken(size: number): string {
-  return size > 16 ? "\n" : " ";
-}
-
-/** Sixteen bytes a line, with a gap in the middle. */
-function hexText(bytes: Uint8Array): string {
-  return [...bytes]
-    .map((byte, index) => {
-      const gap = index === 0 ? "" : index % 16 === 0 ? "\n" : index % 8 === 0 ? "  " : " ";
-      return `${gap}${byte.toString(16).padStart(2, "0")}`;
-    })
-    .join("");
-}
-
-function hexJson(bytes: Uint8Array): string[] {
-  return [...bytes].map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
+/** A refusal of the kernel, with bpftool's exit code: the errno, negated. */
+function calling<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new ToolError(`${what} failed: ${errnoMessage(error.errno)}`, -error.errno & 255, error.hints);
+  }
 }

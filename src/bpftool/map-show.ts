@@ -1,52 +1,69 @@
-import { eachObject, mapInfo, objectHolders } from "../inspect/index.ts";
-import type { Holder, MapInfo } from "../inspect/index.ts";
+import { eachObject, mapInfo, objectHolders, pinnedPaths } from "../inspect/index.ts";
+import type { Holder, MapInfo, PinnedPaths } from "../inspect/index.ts";
 import type { Command } from "./command.ts";
-import { openMaps } from "./handle.ts";
+import { openAll } from "./handle.ts";
 import { holdersJson, holdersText } from "./holders-text.ts";
 import { RawJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { mapTypeName, programTypeName } from "./names.ts";
+import { offloadJson, offloadText } from "./offload-text.ts";
+import { pinnedJson, pinnedText } from "./pinned-text.ts";
 
-type Holders = ReadonlyMap<number, readonly Holder[]>;
+/** Who has a map open, and where it is pinned. */
+interface Owners {
+  readonly holders: ReadonlyMap<number, readonly Holder[]>;
+  readonly pins: PinnedPaths | undefined;
+}
 
-export const showMaps: Command = async ({ args, kernel: open }) => {
+/** map show [MAP]. */
+export const showMaps: Command = async ({ args, kernel: open, options }) => {
   const kernel = await open();
-  const holders = objectHolders(kernel.files, "map");
   const all = args.left === 0;
-  const maps = all
-    ? [...eachObject(kernel, "map", mapInfo)]
-    : openMaps(kernel, args).map((fd) => {
-        const info = mapInfo(kernel, fd);
-        kernel.close(fd);
-        return info;
-      });
+  using named = all ? undefined : openAll(kernel, "map", args);
   args.end();
+  const maps = named ? named.fds.map((fd) => mapInfo(kernel, fd)) : [...eachObject(kernel, "map", mapInfo)];
+  const owners: Owners = {
+    holders: objectHolders(kernel.files, "map"),
+    pins: options.pins ? pinnedPaths(kernel, "map") : undefined,
+  };
   return {
-    text: () => maps.map((info) => mapText(info, holders)).join(""),
+    text: () => maps.map((info) => mapText(info, owners)).join(""),
     json: () =>
-      !all && maps.length === 1 ? mapJson(maps[0]!, holders) : maps.map((info) => mapJson(info, holders)),
+      !all && maps.length === 1 ? mapJson(maps[0]!, owners) : maps.map((info) => mapJson(info, owners)),
   };
 };
 
-function mapText(info: MapInfo, holders: Holders): string {
+/** The line that names a map, also in front of its elements in dumps of several. */
+export function mapHeadText(info: MapInfo): string {
   const name = info.name === "" ? "" : `name ${info.name}  `;
   const type = mapTypeName(info.type) ?? `type ${info.type}`;
-  const memlock = info.memlock === undefined ? "" : `  memlock ${info.memlock}B`;
-  const owner =
-    info.ownerProgramType === undefined
-      ? ""
-      : `\n\towner_prog_type ${programTypeName(info.ownerProgramType) ?? `type ${info.ownerProgramType}`}  ${info.ownerJited ? "owner jited" : "owner not jited"}`;
-  const btf = info.btfId > 0 ? `\n\tbtf_id ${info.btfId}` : "";
-  const frozen = info.frozen ? `${info.btfId > 0 ? "  " : "\n\t"}frozen` : "";
-  return `${info.id}: ${type}  ${name}flags 0x${info.flags.toString(16)}\n\tkey ${info.keySize}B  value ${info.valueSize}B  max_entries ${info.maxEntries}${memlock}${owner}${btf}${frozen}${holdersText(holders.get(info.id))}\n`;
+  return `${info.id}: ${type}  ${name}flags 0x${info.flags.toString(16)}${offloadText(info)}\n`;
 }
 
-function mapJson(info: MapInfo, holders: Holders): Json {
+export function mapHeadJson(info: MapInfo): { readonly [name: string]: Json | undefined } {
   return {
     id: info.id,
     type: mapTypeName(info.type) ?? info.type,
     name: info.name === "" ? undefined : info.name,
     flags: info.flags,
+  };
+}
+
+function mapText(info: MapInfo, { holders, pins }: Owners): string {
+  const memlock = info.memlock === undefined ? "" : `  memlock ${info.memlock}B`;
+  const owner =
+    info.ownerProgramType === undefined
+      ? ""
+      : `\n\towner_prog_type ${programTypeName(info.ownerProgramType) ?? info.ownerProgramType}  ${info.ownerJited === true ? "owner jited" : "owner not jited"}`;
+  const btf = info.btfId > 0 ? `\n\tbtf_id ${info.btfId}` : "";
+  const frozen = info.frozen ? `${info.btfId > 0 ? "  " : "\n\t"}frozen` : "";
+  return `${mapHeadText(info)}\tkey ${info.keySize}B  value ${info.valueSize}B  max_entries ${info.maxEntries}${memlock}${owner}${pinnedText(pins, info.id)}${btf}${frozen}${holdersText(holders.get(info.id))}\n`;
+}
+
+function mapJson(info: MapInfo, { holders, pins }: Owners): Json {
+  return {
+    ...mapHeadJson(info),
+    dev: offloadJson(info),
     bytes_key: info.keySize,
     bytes_value: info.valueSize,
     max_entries: info.maxEntries,
@@ -58,6 +75,7 @@ function mapJson(info: MapInfo, holders: Holders): Json {
     owner_jited: info.ownerJited,
     frozen: new RawJson(info.frozen ? "1" : "0"),
     btf_id: info.btfId > 0 ? info.btfId : undefined,
+    pinned: pinnedJson(pins, info.id),
     pids: holdersJson(holders.get(info.id)),
   };
 }

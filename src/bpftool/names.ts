@@ -1,4 +1,11 @@
-import { BPF_ATTACH_TYPE, BPF_LINK_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE, nameOf } from "../uapi/index.ts";
+import {
+  BPF_ATTACH_TYPE,
+  BPF_LINK_TYPE,
+  BPF_MAP_TYPE,
+  BPF_PROG_TYPE,
+  nameOf,
+  PERF_TYPE,
+} from "../uapi/index.ts";
 
 /** Names as bpftool prints them: the kernel's in lower case; undefined for numbers from newer kernels. */
 export const programTypeName = (type: number): string | undefined => lower(nameOf(BPF_PROG_TYPE, type));
@@ -42,6 +49,18 @@ const PERF_CONFIGS: readonly (readonly string[])[] = [
   ],
 ];
 
+const CACHES = ["L1-dcache", "L1-icache", "LLC", "dTLB", "iTLB", "branch", "node"];
+const CACHE_OPERATIONS = ["load", "store", "prefetch"];
+const CACHE_RESULTS = ["refs", "misses"];
+
 export const perfTypeName = (type: number): string | undefined => PERF_TYPES[type];
-export const perfConfigName = (type: number, config: bigint): string | undefined =>
-  PERF_CONFIGS[type]?.[Number(config)];
+
+export function perfConfigName(type: number, config: bigint): string | undefined {
+  if (type !== PERF_TYPE.HW_CACHE) return PERF_CONFIGS[type]?.[Number(config)];
+  const [cache, operation, result] = [config & 0xffn, (config >> 8n) & 0xffn, config >> 16n].map(Number);
+  return [
+    CACHES[cache!] ?? cache,
+    CACHE_OPERATIONS[operation!] ?? operation,
+    CACHE_RESULTS[result!] ?? result,
+  ].join("-");
+}

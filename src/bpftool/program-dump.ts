@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { BtfKind } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { programCode, programInfo } from "../inspect/index.ts";
@@ -5,13 +6,19 @@ import type { CodeLine, ProgramCode } from "../inspect/index.ts";
 import { CALL, CLASS, disassemble, encode, JUMP } from "../isa/index.ts";
 import type { DisassembledInsn, Insn } from "../isa/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
+import type { Arguments } from "./arguments.ts";
+import { DONE } from "./command.ts";
 import type { Command } from "./command.ts";
-import { objectBtf, openPrograms, single } from "./handle.ts";
+import { fullProgramName, objectBtf, openAll } from "./handle.ts";
+import { headJson, headText } from "./program-head.ts";
+import type { ProgramHead } from "./program-head.ts";
 import type { Json } from "./json.ts";
+import { functionText } from "./prototype.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { ToolError } from "./tool-error.ts";
 
 interface DumpedProgram {
+  readonly head: ProgramHead;
   readonly code: ProgramCode;
   readonly btf: Btf | undefined;
   readonly lines: readonly DisassembledInsn[];
@@ -24,28 +31,67 @@ interface DumpFlags {
 
 const INSN_SIZE = 8;
 
-/** prog dump xlated PROG [opcodes] [linum]. */
+/** prog dump xlated PROG [file FILE | [opcodes] [linum]]. */
 export const dumpProgram: Command = async ({ args, kernel: open }) => {
-  if (!args.accept("xlated")) throw new ToolError("expected 'xlated', as this build dumps no machine code");
+  args.require(3, "prog dump");
+  if (!args.accept("xlated")) throw new ToolError(`expected 'xlated', got: ${args.peek()}`);
   const kernel = await open();
-  const fd = single(kernel, "program", openPrograms(kernel, args));
-  const flags = { opcodes: args.accept("opcodes"), lineNumbers: args.accept("linum") };
-  args.end();
-  const program = readProgram(kernel, fd);
-  kernel.close(fd);
-  return { text: () => dumpText(program, flags), json: () => dumpJson(program, flags) };
+  using opened = openAll(kernel, "prog", args);
+  const { file, flags } = takeDumpFlags(args, opened.fds.length > 1);
+  const programs = opened.fds.map((fd) => readProgram(kernel, fd));
+  if (file !== undefined) {
+    writeFileSync(file, encode(programs[0]!.code.insns));
+    return DONE;
+  }
+  const several = programs.length > 1;
+  return {
+    text: () =>
+      programs
+        .map((program) => `${several ? headText(program.head) : ""}${dumpText(program, flags)}`)
+        .join("\n"),
+    json: () => {
+      const dumps = programs.map((program) => dumpJson(program, flags));
+      return several
+        ? programs.map((program, index) => ({ ...headJson(program.head), insns: dumps[index] ?? [] }))
+        : (dumps[0] ?? []);
+    },
+  };
 };
 
+function takeDumpFlags(
+  args: Arguments,
+  several: boolean,
+): { readonly file: string | undefined; readonly flags: DumpFlags } {
+  let file: string | undefined;
+  let flags: DumpFlags = { opcodes: false, lineNumbers: false };
+  while (args.left > 0) {
+    if (args.accept("file")) {
+      if (several) throw new ToolError("several programs matched");
+      file = args.take("FILE");
+    } else if (args.accept("opcodes")) flags = { ...flags, opcodes: true };
+    else if (args.accept("linum")) flags = { ...flags, lineNumbers: true };
+    else args.end();
+  }
+  if (file !== undefined && (flags.opcodes || flags.lineNumbers))
+    throw new ToolError("'file' is not compatible with 'opcodes', 'visual', or 'linum'");
+  return { file, flags };
+}
+
 function readProgram(kernel: Kernel, fd: Fd): DumpedProgram {
-  const { btfId, xlatedSize } = programInfo(kernel, fd);
+  const info = programInfo(kernel, fd);
   const code = programCode(kernel, fd);
-  if (code.insns.length === 0 && xlatedSize > 0)
+  if (code.insns.length === 0 && info.xlatedSize > 0)
     throw new ToolError("the kernel does not show the program's instructions", 255, [
       "Run as root with kernel.kptr_restrict below 2 (sysctl kernel.kptr_restrict=1)",
     ]);
   const symbols = new KernelSymbols(kernel.files.kallsyms());
   const lines = disassemble(code.insns, { callee: (insn) => calleeName(symbols, code, insn) });
-  return { code, btf: btfId === 0 ? undefined : objectBtf(kernel, btfId), lines };
+  return {
+    head: { info, name: fullProgramName(kernel, fd) },
+    code,
+    btf: info.btfId === 0 ? undefined : objectBtf(kernel, info.btfId),
+    lines,
+  };
 }
 
 /** `htab_map_update_elem`: the kernel put the distance from __bpf_call_base where the helper's number was. */
@@ -91,39 +137,9 @@ function dumpJson({ code, btf, lines }: DumpedProgram, flags: DumpFlags): Json {
 
 function prototypeAt({ functions }: ProgramCode, btf: Btf | undefined, slot: number): string | undefined {
   const start = functions.find(({ insn }) => insn === slot);
-  if (!start || !btf || btf.kind(start.typeId) !== BtfKind.Func) return undefined;
-  const proto = btf.target(start.typeId);
-  const params = btf
-    .params(proto)
-    .map(({ name, type }) => (type === 0 ? "..." : `${typeOnly(btf, type)}${name}`));
-  return `${typeOnly(btf, btf.target(proto))}${btf.name(start.typeId)}(${params.join(", ")})`;
-}
-
-const MODIFIERS: ReadonlyMap<number, string> = new Map([
-  [BtfKind.Const, "const "],
-  [BtfKind.Volatile, "volatile "],
-  [BtfKind.Restrict, "restrict "],
-]);
-const TAGS: ReadonlyMap<number, string> = new Map([
-  [BtfKind.Struct, "struct "],
-  [BtfKind.Union, "union "],
-  [BtfKind.Enum, "enum "],
-  [BtfKind.Enum64, "enum "],
-]);
-
-/** A type in front of a name, always with a space behind it: `struct __sk_buff * `. */
-function typeOnly(btf: Btf, id: number): string {
-  if (id === 0) return "void ";
-  const kind = btf.kind(id);
-  if (kind === BtfKind.Ptr) return `${typeOnly(btf, btf.target(id))}* `;
-  if (kind === BtfKind.TypeTag) return typeOnly(btf, btf.target(id));
-  const modifier = MODIFIERS.get(kind);
-  if (modifier !== undefined) return `${modifier}${typeOnly(btf, btf.target(id))}`;
-  if (kind === BtfKind.Array) {
-    const { element, length } = btf.array(id);
-    return `${typeOnly(btf, element)}[${length}]`;
-  }
-  return `${TAGS.get(kind) ?? ""}${btf.name(id)} `;
+  return start && btf && btf.kind(start.typeId) === BtfKind.Func
+    ? functionText(btf, start.typeId)
+    : undefined;
 }
 
 function lineAt({ lines }: ProgramCode, slot: number): CodeLine | undefined {

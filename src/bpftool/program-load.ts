@@ -1,92 +1,198 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { SyscallError } from "../kernel/index.ts";
+import { basename, join } from "node:path";
 import type { Kernel } from "../kernel/index.ts";
-import { loadObject, VerifierError } from "../loader/index.ts";
 import type { LoadedObject } from "../loader/index.ts";
-import { fromElf } from "../object/index.ts";
+import { linkByName, NetlinkError } from "../netlink/index.ts";
+import { sectionKind } from "../object/index.ts";
 import type { ObjectSpec } from "../object/index.ts";
-import { BPF_PROG_TYPE } from "../uapi/index.ts";
+import { BPF_PROG_FLAG, BPF_PROG_TYPE } from "../uapi/index.ts";
 import type { Arguments } from "./arguments.ts";
+import { makePinDirectory, pinObject } from "./bpffs.ts";
 import { DONE } from "./command.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { openOne } from "./handle.ts";
+import type { OpenObject } from "./handle.ts";
+import { loadFor, readObjectFile } from "./object-file.ts";
 import { ToolError } from "./tool-error.ts";
 
 interface LoadRequest {
-  /** BPF_PROG_TYPE number, in place of the sections'. */
-  readonly type: number | undefined;
+  /** In place of what the sections' names say. */
+  readonly type: ProgramKind | undefined;
   /** Directory to pin maps in. */
   readonly pinMaps: string | undefined;
+  readonly replacements: readonly Replacement[];
+  readonly autoAttach: boolean;
+  /** Network device that XDP programs are bound to: index, and whether they run on the device itself. */
+  readonly device: { readonly ifindex: number; readonly offload: boolean } | undefined;
 }
 
-/** prog load OBJ PATH [type TYPE] [pinmaps DIR]: pins the first program. */
+interface ProgramKind {
+  readonly type: number;
+  readonly expectedAttachType?: number;
+}
+
+/** A map of the object that is not made: one that is in the kernel takes its place. */
+interface Replacement {
+  readonly map: number | string;
+  readonly object: OpenObject;
+}
+
+/** prog load OBJ PATH ...: pins the first program. */
 export const loadOne: Command = (context) => load(context, false);
 
-/** prog loadall OBJ DIR: pins each program by its name. */
+/** prog loadall OBJ DIR ...: pins each program by its name. */
 export const loadAll: Command = (context) => load(context, true);
 
-async function load({ args, kernel: open }: Parameters<Command>[0], all: boolean): Promise<typeof DONE> {
+async function load(context: CommandContext, all: boolean): Promise<typeof DONE> {
+  const { args, kernel: open, options, inform } = context;
+  args.require(2, all ? "prog loadall" : "prog load");
   const file = args.take("OBJ");
   const path = args.take("PATH");
-  const request = takeRequest(args);
-  const spec = readSpec(file, request, all);
   const kernel = await open();
-  using loaded = loadFor(kernel, spec);
-  const programs = [...loaded.programs.values()];
-  if (all) mkdirSync(path, { recursive: true });
-  for (const { name, fd } of programs)
-    kernel.bpf("OBJ_PIN", { bpf_fd: fd, pathname: all ? join(path, name) : path });
-  if (request.pinMaps !== undefined) {
-    mkdirSync(request.pinMaps, { recursive: true });
-    for (const { name, fd } of loaded.maps.values())
-      kernel.bpf("OBJ_PIN", { bpf_fd: fd, pathname: join(request.pinMaps, name.replace(/\./g, "_")) });
-  }
-  return DONE;
-}
-
-function loadFor(kernel: Kernel, spec: ObjectSpec): LoadedObject {
+  const replacements: Replacement[] = [];
   try {
-    return loadObject(spec, { kernel });
-  } catch (error) {
-    if (error instanceof VerifierError)
-      throw new ToolError(`failed to load program: ${error.message}\n${error.log.trimEnd()}`);
-    if (error instanceof SyscallError) throw new ToolError(error.message, 255, error.hints);
-    throw error;
+    const request = takeRequest(kernel, args, replacements);
+    const spec = prepare(readObjectFile(file), request, all);
+    using loaded = loadFor(kernel, spec, options, inform, {
+      reuse: reusedMaps(spec, request.replacements),
+      ...(request.device && {
+        device: {
+          ifindex: request.device.ifindex,
+          flags: request.device.offload ? 0 : BPF_PROG_FLAG.XDP_DEV_BOUND_ONLY,
+        },
+      }),
+    });
+    pinPrograms(kernel, loaded, path, all, context);
+    if (request.pinMaps !== undefined) pinMaps(kernel, loaded, request.pinMaps, context);
+    return DONE;
+  } finally {
+    for (const { object } of replacements) object[Symbol.dispose]();
   }
 }
 
-function readSpec(file: string, { type }: LoadRequest, all: boolean): ObjectSpec {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    throw new ToolError(
-      `failed to open object file: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
-  }
-  const { spec } = fromElf(bytes);
-  const wanted = all ? spec.programs : spec.programs.slice(0, 1);
-  if (wanted.length === 0) throw new ToolError("object file doesn't contain any bpf program");
+function prepare(spec: ObjectSpec, { type }: LoadRequest, all: boolean): ObjectSpec {
+  const programs = all ? spec.programs : spec.programs.slice(0, 1);
+  if (programs.length === 0) throw new ToolError("object file doesn't contain any bpf program");
   return {
     ...spec,
-    programs: wanted.map((program) => (type === undefined ? program : { ...program, type })),
+    programs: programs.map((program) => (type === undefined ? program : { ...program, ...type })),
   };
 }
 
-function takeRequest(args: Arguments): LoadRequest {
-  let request: LoadRequest = { type: undefined, pinMaps: undefined };
+function reusedMaps(spec: ObjectSpec, replacements: readonly Replacement[]): Map<string, OpenObject["fd"]> {
+  const reuse = new Map<string, OpenObject["fd"]>();
+  for (const { map, object } of replacements) {
+    const name = typeof map === "string" ? map : spec.maps[map]?.name;
+    if (name === undefined || !spec.maps.some((candidate) => candidate.name === name))
+      throw new ToolError(
+        typeof map === "string" ? `unable to find map '${map}'` : `map idx '${map}' not used`,
+        255,
+        [
+          `The object has: ${spec.maps.map((candidate, index) => `${index} ${candidate.name}`).join(", ") || "no maps"}`,
+        ],
+      );
+    if (reuse.has(name)) throw new ToolError(`replacement for map '${name}' specified more than once`);
+    reuse.set(name, object.fd);
+  }
+  return reuse;
+}
+
+function pinPrograms(
+  kernel: Kernel,
+  loaded: LoadedObject,
+  path: string,
+  all: boolean,
+  { options }: CommandContext,
+): void {
+  if (all) makePinDirectory(kernel, path, options);
+  for (const { name, fd } of loaded.programs.values())
+    pinObject(kernel, fd, all ? join(path, basename(name)) : path, options);
+}
+
+function pinMaps(kernel: Kernel, loaded: LoadedObject, directory: string, { options }: CommandContext): void {
+  makePinDirectory(kernel, directory, options);
+  // The kernel takes no dots in the names of pins.
+  for (const { name, fd } of loaded.maps.values())
+    pinObject(kernel, fd, join(directory, name.replace(/\./g, "_")), options);
+}
+
+function takeRequest(kernel: Kernel, args: Arguments, replacements: Replacement[]): LoadRequest {
+  let request: LoadRequest = {
+    type: undefined,
+    pinMaps: undefined,
+    replacements,
+    autoAttach: false,
+    device: undefined,
+  };
   while (args.left > 0) {
-    if (args.accept("type")) request = { ...request, type: programType(args.take("type")) };
-    else if (args.accept("pinmaps")) request = { ...request, pinMaps: args.take("directory") };
-    else throw new ToolError(`expected no more arguments, 'type' or 'pinmaps', got: '${args.peek()}'?`);
+    if (args.accept("type")) {
+      if (request.type) throw new ToolError("program type already specified");
+      request = { ...request, type: programKind(args.take("TYPE")) };
+    } else if (args.accept("map")) replacements.push(takeReplacement(kernel, args));
+    else if (args.accept("dev") || args.accept("offload_dev"))
+      request = { ...request, device: takeDevice(kernel, args, request, true) };
+    else if (args.accept("xdpmeta_dev"))
+      request = { ...request, device: takeDevice(kernel, args, request, false) };
+    else if (args.accept("pinmaps")) request = { ...request, pinMaps: args.take("DIR") };
+    else if (args.accept("autoattach"))
+      throw new ToolError("'autoattach' is not supported yet", 255, [
+        "Attach the pinned program: bpftool net attach, cgroup attach, or bpfkit trace",
+      ]);
+    else if (args.accept("kernel_btf"))
+      throw new ToolError("'kernel_btf' is not supported", 255, [
+        "The kernel's types are found in /sys/kernel/btf or below /boot",
+      ]);
+    else
+      throw new ToolError(
+        `expected no more arguments, 'type', 'map', 'offload_dev', 'xdpmeta_dev' or 'pinmaps', got: '${args.peek()}'?`,
+      );
   }
   return request;
 }
 
-function programType(name: string): number {
+function takeReplacement(kernel: Kernel, args: Arguments): Replacement {
+  args.require(4, "map");
+  let map: number | string;
+  if (args.accept("idx")) map = args.id("IDX");
+  else if (args.accept("name")) map = args.take("NAME");
+  else throw new ToolError(`expected 'idx' or 'name', got: '${args.peek()}'?`);
+  return { map, object: openOne(kernel, "map", args) };
+}
+
+function takeDevice(
+  kernel: Kernel,
+  args: Arguments,
+  { device }: LoadRequest,
+  offload: boolean,
+): NonNullable<LoadRequest["device"]> {
+  if (device)
+    throw new ToolError(
+      device.offload === offload
+        ? `${offload ? "offload_dev" : "xdpmeta_dev"} already specified`
+        : "xdpmeta_dev and offload_dev are mutually exclusive",
+    );
+  const name = args.take("NAME");
+  try {
+    return { ifindex: linkByName(kernel, name).index, offload };
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    throw new ToolError(`unrecognized netdevice '${name}': ${error.message}`, 255, error.hints);
+  }
+}
+
+/** A section's name (`xdp`, `cgroup/skb`), or a program type's own (`sched_cls`). */
+function programKind(name: string): ProgramKind {
+  const section = sectionKind(name) ?? sectionKind(`${name}/`);
+  if (section)
+    return {
+      type: section.type,
+      ...(section.expectedAttachType !== undefined && { expectedAttachType: section.expectedAttachType }),
+    };
   const types: Readonly<Record<string, number>> = BPF_PROG_TYPE;
   const upper = name.toUpperCase();
   const type = Object.hasOwn(types, upper) ? types[upper] : undefined;
-  if (type === undefined) throw new ToolError(`unknown program type '${name}'`);
-  return type;
+  if (type === undefined)
+    throw new ToolError(`unknown program type '${name}'`, 255, [
+      "Types are listed by: bpftool feature list_builtins prog_types",
+    ]);
+  return { type };
 }

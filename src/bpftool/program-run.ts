@@ -1,44 +1,63 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Fd } from "../kernel/index.ts";
+import { SyscallError } from "../kernel/index.ts";
+import type { BpfAttr, BpfResult, Kernel } from "../kernel/index.ts";
+import { ERRNO, errnoMessage } from "../uapi/index.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Answer, Command } from "./command.ts";
-import { openPrograms, single } from "./handle.ts";
+import { openOne } from "./handle.ts";
 import { hexDump } from "./hex-dump.ts";
 import { ToolError } from "./tool-error.ts";
 
 interface RunRequest {
   readonly dataIn?: Uint8Array;
   readonly dataOut?: string;
+  readonly dataSizeOut?: number;
   readonly contextIn?: Uint8Array;
   readonly contextOut?: string;
+  readonly contextSizeOut?: number;
   readonly repeat?: number;
 }
 
 /** Room behind the input, for programs that make it longer. */
 const OUT_SIZE = 4096;
 
-/** prog run PROG [data_in F] [data_out F] [ctx_in F] [ctx_out F] [repeat N]. */
+/** prog run PROG [data_in F] [data_out F] [data_size_out L] [ctx_in F] [ctx_out F] [ctx_size_out M] [repeat N]. */
 export const runProgram: Command = async ({ args, kernel: open }) => {
+  args.require(4, "prog run");
   const kernel = await open();
-  const program: Fd = single(kernel, "program", openPrograms(kernel, args));
+  using program = openOne(kernel, "prog", args);
   const request = takeRequest(args);
-  const data_out = request.dataOut === undefined ? undefined : room(request.dataIn);
-  const ctx_out = request.contextOut === undefined ? undefined : room(request.contextIn);
-  const result = kernel.bpf("PROG_TEST_RUN", {
-    prog_fd: program,
+  const data_out = request.dataOut === undefined ? undefined : room(request.dataIn, request.dataSizeOut);
+  const ctx_out =
+    request.contextOut === undefined ? undefined : room(request.contextIn, request.contextSizeOut);
+  const result = testRun(kernel, {
+    prog_fd: program.fd,
     data_in: request.dataIn,
     data_out,
     ctx_in: request.contextIn,
     ctx_out,
     repeat: request.repeat,
   });
-  kernel.close(program);
   const data = data_out?.subarray(0, result.data_size_out);
   const context = ctx_out?.subarray(0, result.ctx_size_out);
   if (data && toFile(request.dataOut)) writeFileSync(request.dataOut, data);
   if (context && toFile(request.contextOut)) writeFileSync(request.contextOut, context);
   return answer(result.retval, result.duration, request, { data, context });
 };
+
+function testRun(kernel: Kernel, attr: BpfAttr["PROG_TEST_RUN"]): BpfResult["PROG_TEST_RUN"] {
+  try {
+    return kernel.bpf("PROG_TEST_RUN", attr);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new ToolError(`failed to run program: ${errnoMessage(error.errno)}`, -error.errno & 255, [
+      ...error.hints,
+      ...(error.errno === ERRNO.ENOTSUPP || error.errno === ERRNO.EINVAL
+        ? ["Not every type of program can be run so; network programs want data_in of at least 14 bytes"]
+        : []),
+    ]);
+  }
+}
 
 function answer(
   retval: number,
@@ -61,8 +80,8 @@ function answer(
   };
 }
 
-function room(input: Uint8Array | undefined): Uint8Array {
-  return new Uint8Array((input?.length ?? 0) + OUT_SIZE);
+function room(input: Uint8Array | undefined, size: number | undefined): Uint8Array {
+  return new Uint8Array(size ?? (input?.length ?? 0) + OUT_SIZE);
 }
 
 /** `-` is the answer itself. */
@@ -75,12 +94,15 @@ function takeRequest(args: Arguments): RunRequest {
   while (args.left > 0) {
     if (args.accept("data_in")) request = { ...request, dataIn: readInput(args.take("file")) };
     else if (args.accept("data_out")) request = { ...request, dataOut: args.take("file") };
+    else if (args.accept("data_size_out")) request = { ...request, dataSizeOut: args.id("output data size") };
     else if (args.accept("ctx_in")) request = { ...request, contextIn: readInput(args.take("file")) };
     else if (args.accept("ctx_out")) request = { ...request, contextOut: args.take("file") };
+    else if (args.accept("ctx_size_out"))
+      request = { ...request, contextSizeOut: args.id("output context size") };
     else if (args.accept("repeat")) request = { ...request, repeat: args.number("repeat") };
     else
       throw new ToolError(
-        `expected no more arguments, 'data_in', 'data_out', 'ctx_in', 'ctx_out' or 'repeat', got: '${args.peek()}'?`,
+        `expected no more arguments, 'data_in', 'data_out', 'data_size_out', 'ctx_in', 'ctx_out', 'ctx_size_out' or 'repeat', got: '${args.peek()}'?`,
       );
   }
   return request;

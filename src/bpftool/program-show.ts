@@ -1,25 +1,35 @@
-import { eachObject, objectHolders, programInfo } from "../inspect/index.ts";
-import type { Holder, ProgramInfo } from "../inspect/index.ts";
+import { eachObject, objectHolders, pinnedPaths, programInfo } from "../inspect/index.ts";
+import type { Holder, PinnedPaths } from "../inspect/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import type { Command } from "./command.ts";
-import { fullProgramName, openPrograms } from "./handle.ts";
+import { fullProgramName, openAll } from "./handle.ts";
 import { holdersJson, holdersText } from "./holders-text.ts";
 import type { Json } from "./json.ts";
-import { programTypeName } from "./names.ts";
+import { offloadJson } from "./offload-text.ts";
+import { pinnedJson, pinnedText } from "./pinned-text.ts";
+import { headJson, headText } from "./program-head.ts";
+import type { ProgramHead } from "./program-head.ts";
+import { metadataJson, metadataText, programMetadata } from "./program-metadata.ts";
+import type { Metadata } from "./program-metadata.ts";
 
-interface ShownProgram {
-  readonly info: ProgramInfo;
-  readonly name: string;
+interface ShownProgram extends ProgramHead {
   /** Seconds since 1970. */
   readonly loadedAt: number;
+  readonly metadata: Metadata | undefined;
   readonly holders: readonly Holder[] | undefined;
+  readonly pins: PinnedPaths | undefined;
 }
 
 const NANOSECONDS = 1_000_000_000n;
 
-export const showPrograms: Command = async ({ args, kernel: open }) => {
+/** prog show [PROG]. */
+export const showPrograms: Command = async ({ args, kernel: open, options }) => {
   const kernel = await open();
+  const all = args.left === 0;
+  using named = all ? undefined : openAll(kernel, "prog", args);
+  args.end();
   const holders = objectHolders(kernel.files, "prog");
+  const pins = options.pins ? pinnedPaths(kernel, "prog") : undefined;
   const bootTime = kernel.clock("realtime") - kernel.clock("boottime");
   const read = (host: Kernel, fd: Fd): ShownProgram => {
     const info = programInfo(host, fd);
@@ -27,50 +37,36 @@ export const showPrograms: Command = async ({ args, kernel: open }) => {
       info,
       name: fullProgramName(host, fd),
       loadedAt: Number((bootTime + info.loadTime) / NANOSECONDS),
+      metadata: programMetadata(host, info.mapIds),
       holders: holders.get(info.id),
+      pins,
     };
   };
-  if (args.left === 0) {
-    const programs = [...eachObject(kernel, "prog", read)];
-    return { text: () => programs.map(programText).join(""), json: () => programs.map(programJson) };
-  }
-  const programs = openPrograms(kernel, args).map((fd) => {
-    const program = read(kernel, fd);
-    kernel.close(fd);
-    return program;
-  });
-  args.end();
+  const programs = named ? named.fds.map((fd) => read(kernel, fd)) : [...eachObject(kernel, "prog", read)];
   return {
     text: () => programs.map(programText).join(""),
-    json: () => (programs.length === 1 ? programJson(programs[0]!) : programs.map(programJson)),
+    json: () => (!all && programs.length === 1 ? programJson(programs[0]!) : programs.map(programJson)),
   };
 };
 
-function programText({ info, name, loadedAt, holders }: ShownProgram): string {
-  const run = info.runTimeNs > 0n ? ` run_time_ns ${info.runTimeNs} run_cnt ${info.runCount}` : "";
-  const misses = info.recursionMisses > 0n ? ` recursion_misses ${info.recursionMisses}` : "";
-  const type = programTypeName(info.type) ?? `type ${info.type}`;
-  const head = `${info.id}: ${type}  ${name === "" ? "" : `name ${name}  `}tag ${info.tag}${info.gplCompatible ? "  gpl" : ""}${run}${misses}\n`;
+function programText(program: ShownProgram): string {
+  const { info, loadedAt, metadata, holders, pins } = program;
+  const loaded = info.loadTime === 0n ? "" : `\tloaded_at ${localTime(loadedAt)}  uid ${info.createdByUid}\n`;
   const jited = info.jitedSize > 0 ? `jited ${info.jitedSize}B` : "not jited";
   const memlock = info.memlock === undefined ? "" : `  memlock ${info.memlock}B`;
   const maps = info.mapIds.length > 0 ? `  map_ids ${info.mapIds.join(",")}` : "";
   const btf = info.btfId === 0 ? "" : `\n\tbtf_id ${info.btfId}`;
-  return `${head}\tloaded_at ${localTime(loadedAt)}  uid ${info.createdByUid}\n\txlated ${info.xlatedSize}B  ${jited}${memlock}${maps}${btf}${holdersText(holders)}\n`;
+  return `${headText(program)}${loaded}\txlated ${info.xlatedSize}B  ${jited}${memlock}${maps}${pinnedText(pins, info.id)}${btf}${holdersText(holders)}\n${metadataText(metadata)}`;
 }
 
-function programJson({ info, name, loadedAt, holders }: ShownProgram): Json {
+function programJson(program: ShownProgram): Json {
+  const { info, loadedAt, metadata, holders, pins } = program;
   const jited = info.jitedSize > 0;
   return {
-    id: info.id,
-    type: programTypeName(info.type) ?? info.type,
-    name: name === "" ? undefined : name,
-    tag: info.tag,
-    gpl_compatible: info.gplCompatible,
-    run_time_ns: info.runTimeNs > 0n ? info.runTimeNs : undefined,
-    run_cnt: info.runTimeNs > 0n ? info.runCount : undefined,
-    recursion_misses: info.recursionMisses > 0n ? info.recursionMisses : undefined,
-    loaded_at: loadedAt,
-    uid: info.createdByUid,
+    ...headJson(program),
+    dev: offloadJson(info),
+    ...(info.loadTime > 0n && { loaded_at: loadedAt, uid: info.createdByUid }),
+    // Programs of devices that went away; what is told of is in the kernel.
     orphaned: false,
     bytes_xlated: info.xlatedSize,
     jited,
@@ -78,7 +74,9 @@ function programJson({ info, name, loadedAt, holders }: ShownProgram): Json {
     bytes_memlock: info.memlock,
     map_ids: info.mapIds.length > 0 ? info.mapIds : undefined,
     btf_id: info.btfId === 0 ? undefined : info.btfId,
+    pinned: pinnedJson(pins, info.id),
     pids: holdersJson(holders),
+    metadata: metadataJson(metadata),
   };
 }
 

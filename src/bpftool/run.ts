@@ -1,86 +1,123 @@
 import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { Arguments, findKeyword } from "./arguments.ts";
-import type { Answer, ToolOptions } from "./command.ts";
-import { OBJECTS } from "./commands.ts";
+import { isStream } from "./command.ts";
+import type { Answer, CommandContext, Stream, ToolOptions } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { helpAnswer, isObject, objectHelp, toolHelp } from "./help.ts";
 import { formatJson } from "./json.ts";
+import { takeOptions } from "./options.ts";
 import { ToolError } from "./tool-error.ts";
 
 export interface ToolHost {
   /** Opens the kernel; called once, and only by commands that need it. */
   readonly openKernel: () => Promise<Kernel>;
-  readonly out: (text: string) => void;
+  readonly out: (text: string | Uint8Array) => void;
   readonly err: (text: string) => void;
+  /** Resolves when the user asks for the end, as by Ctrl-C; absent: never. */
+  readonly stopped?: () => Promise<void>;
 }
 
 const FAILED = 255;
 
 /** Runs one command line of bpftool's grammar (`["-j", "prog", "show"]`); returns the exit code. */
 export async function runTool(words: readonly string[], host: ToolHost): Promise<number> {
-  const { options, rest } = takeOptions(words);
   let kernel: Kernel | undefined;
-  const open = async (): Promise<Kernel> => (kernel ??= await host.openKernel());
+  let options: ToolOptions | undefined;
   try {
-    const answer = await runCommand(new Arguments(rest), options, open);
-    host.out(options.json ? `${formatJson(answer.json(), options.pretty)}\n` : answer.text());
-    return answer.exitCode ?? 0;
+    const taken = takeOptions(words);
+    options = taken.options;
+    const { json } = options;
+    const tool: Tool = {
+      options,
+      kernel: async () => (kernel ??= await host.openKernel()),
+      inform: (text) => (json ? undefined : host.err(text)),
+      stopped: host.stopped ?? (async () => new Promise(() => undefined)),
+    };
+    const rest = taken.help ? [...taken.rest.slice(0, 1), "help"] : taken.version ? ["version"] : taken.rest;
+    const answer = await runCommand(rest, tool);
+    return await print(answer, options, host);
   } catch (error) {
     if (!(error instanceof BpfkitError)) throw error;
-    if (options.json) host.out(`${formatJson({ error: error.message }, options.pretty)}\n`);
-    else host.err(`Error: ${error.message}\n${error.hints.map((hint) => `Hint: ${hint}\n`).join("")}`);
-    return error instanceof ToolError ? error.exitCode : FAILED;
+    reportError(error, options ?? wordsAskForJson(words), host);
+    return errorCode(error);
   } finally {
     kernel?.[Symbol.dispose]();
   }
 }
 
-async function runCommand(
-  args: Arguments,
-  options: ToolOptions,
-  kernel: () => Promise<Kernel>,
-): Promise<Answer> {
-  const objectWord = args.take("OBJECT");
-  const object = findKeyword(OBJECTS, objectWord);
-  if (!object) throw new ToolError(`can't find object: ${objectWord}`);
+type Tool = Omit<CommandContext, "args" | "execute">;
+
+async function runCommand(words: readonly string[], tool: Tool): Promise<Answer | Stream> {
+  const args = new Arguments(words);
+  const context = {
+    ...tool,
+    args,
+    execute: async (line: readonly string[]) => runCommand(line, tool),
+  };
+  const objectWord = args.peek() ?? "help";
+  if (args.left > 0) args.take("OBJECT");
+  const row = isHelp(objectWord) ? undefined : findKeyword(COMMANDS, objectWord);
+  if (!row) {
+    if (!isHelp(objectWord)) throw new ToolError(`can't find object: ${objectWord}`, FAILED, [seeHelp("")]);
+    return helpAnswer(toolHelp(COMMANDS), tool.inform);
+  }
+  if (!isObject(row)) return row.run(context);
   const word = args.peek();
-  const command = word === undefined ? object.commands[0] : findKeyword(object.commands, word);
-  if (!command) throw new ToolError(`can't find command: ${objectWord} ${word}`);
-  if (word !== undefined) args.take("COMMAND");
-  return command.run({ args, options, kernel });
+  const command = word === undefined ? row.commands[0] : findKeyword(row.commands, word);
+  if (command) {
+    if (word !== undefined) args.take("COMMAND");
+    return command.run(context);
+  }
+  if (word === undefined || !isHelp(word))
+    throw new ToolError(`can't find command: ${objectWord} ${word}`, FAILED, [seeHelp(` ${row.name}`)]);
+  return helpAnswer(objectHelp(row), tool.inform);
 }
 
-const FLAGS: Readonly<Record<string, keyof ToolOptions | "ignored">> = {
-  "-j": "json",
-  "--json": "json",
-  "-p": "pretty",
-  "--pretty": "pretty",
-  "-f": "pins",
-  "--bpffs": "pins",
-  "-n": "ignored",
-  "--nomount": "ignored",
-  "-d": "ignored",
-  "--debug": "ignored",
-};
+function isHelp(word: string): boolean {
+  return word !== "" && "help".startsWith(word);
+}
 
-/** Options may stand anywhere in front of `--`, as getopt(3) takes them. */
-function takeOptions(words: readonly string[]): {
-  readonly options: ToolOptions;
-  readonly rest: readonly string[];
-} {
-  const set = new Set<string>();
-  const rest: string[] = [];
-  let baseBtf: string | undefined;
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at]!;
-    if (word === "--") {
-      rest.push(...words.slice(at + 1));
-      break;
+function seeHelp(object: string): string {
+  return `Objects and commands are listed by: bpftool${object} help`;
+}
+
+async function print(answer: Answer | Stream, options: ToolOptions, host: ToolHost): Promise<number> {
+  if (isStream(answer)) return printStream(answer, options, host);
+  host.out(options.json ? `${formatJson(answer.json(), options.pretty)}\n` : answer.text());
+  return answer.exitCode ?? 0;
+}
+
+async function printStream({ items }: Stream, options: ToolOptions, host: ToolHost): Promise<number> {
+  let empty = true;
+  if (options.json) host.out("[");
+  try {
+    for (;;) {
+      const { value, done } = await items.next();
+      if (done === true) return value;
+      if (options.json) host.out(`${empty ? "" : ","}${formatJson(value.json(), options.pretty, 1)}`);
+      else host.out(value.text());
+      empty = false;
     }
-    const flag = Object.hasOwn(FLAGS, word) ? FLAGS[word] : undefined;
-    if (word === "-B" || word === "--base-btf") baseBtf = words[++at];
-    else if (flag === undefined) rest.push(word);
-    else set.add(flag);
+  } finally {
+    if (options.json) host.out(options.pretty && !empty ? "\n]\n" : "]\n");
   }
-  const pretty = set.has("pretty");
-  return { options: { json: set.has("json") || pretty, pretty, pins: set.has("pins"), baseBtf }, rest };
+}
+
+function reportError(
+  error: BpfkitError,
+  options: Pick<ToolOptions, "json" | "pretty">,
+  host: ToolHost,
+): void {
+  if (options.json) host.out(`${formatJson({ error: error.message }, options.pretty)}\n`);
+  else host.err(`Error: ${error.message}\n${error.hints.map((hint) => `Hint: ${hint}\n`).join("")}`);
+}
+
+/** Whether an error about the options themselves goes out as JSON. */
+function wordsAskForJson(words: readonly string[]): Pick<ToolOptions, "json" | "pretty"> {
+  return { json: words.some((word) => /^-[a-zA-Z]*[jp]|^--(json|pretty)$/.test(word)), pretty: false };
+}
+
+export function errorCode(error: BpfkitError): number {
+  return error instanceof ToolError ? error.exitCode : FAILED;
 }

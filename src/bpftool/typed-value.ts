@@ -1,17 +1,29 @@
 import { BtfIntEncoding, BtfKind } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
-import { RawJson } from "./json.ts";
+import { Members, RawJson } from "./json.ts";
+import { prototypeText } from "./prototype.ts";
 import type { Json } from "./json.ts";
 
 /** Deeper values than C programs have are a loop in hostile BTF. */
 const MAX_DEPTH = 64;
 
+export interface ValueOptions {
+  /** Pointers to functions hold ids of programs, as in struct_ops maps: the name of one, if it has any. */
+  readonly programName?: (id: number) => string | undefined;
+}
+
 /**
  * A value's bytes by their BTF type, as bpftool dumps them. `plain` is the wording of `map dump` without -j:
  * pointers and bitfields are not JSON numbers there.
  */
-export function typedValue(btf: Btf, type: number, bytes: Uint8Array, plain: boolean): Json {
-  return new ValueReader(btf, bytes, plain).value(type, 0, 0);
+export function typedValue(
+  btf: Btf,
+  type: number,
+  bytes: Uint8Array,
+  plain: boolean,
+  options: ValueOptions = {},
+): Json {
+  return new ValueReader(btf, bytes, plain, options).value(type, 0, 0);
 }
 
 class ValueReader {
@@ -19,12 +31,14 @@ class ValueReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #plain: boolean;
+  readonly #options: ValueOptions;
 
-  constructor(btf: Btf, bytes: Uint8Array, plain: boolean) {
+  constructor(btf: Btf, bytes: Uint8Array, plain: boolean, options: ValueOptions) {
     this.#btf = btf;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#plain = plain;
+    this.#options = options;
   }
 
   value(type: number, offset: number, depth: number): Json {
@@ -38,20 +52,22 @@ class ValueReader {
       case BtfKind.Enum64:
         return this.#enum(id, offset);
       case BtfKind.Ptr:
-        return this.#pointer(offset);
+        return this.#pointer(id, offset);
+      case BtfKind.Float:
+        return this.#float(id, offset);
       case BtfKind.Array:
         return this.#array(id, offset, depth);
       case BtfKind.Struct:
       case BtfKind.Union:
         return this.#composite(id, offset, depth);
       case BtfKind.Var:
-        return { [btf.name(id)]: this.value(btf.target(id), offset, depth + 1) };
-      case BtfKind.Datasec:
-        return {
-          [btf.name(id)]: btf
-            .sectionVariables(id)
-            .map((variable) => this.value(variable.type, offset + variable.offset, depth + 1)),
-        };
+        return new Members([[btf.name(id), this.value(btf.target(id), offset, depth + 1)]]);
+      case BtfKind.Datasec: {
+        const values = btf
+          .sectionVariables(id)
+          .map((variable) => this.value(variable.type, offset + variable.offset, depth + 1));
+        return new Members([[btf.name(id), values]]);
+      }
       default:
         return null;
     }
@@ -83,11 +99,22 @@ class ValueReader {
     return known ? known.name : signed;
   }
 
-  #pointer(offset: number): Json {
+  #pointer(id: number, offset: number): Json {
     if (offset + 8 > this.#bytes.length) return null;
     const value = this.#unsigned(offset, 8);
+    const { programName } = this.#options;
+    const target = programName && value <= 0xffff_ffffn ? this.#btf.resolve(this.#btf.target(id)) : 0;
+    if (programName && this.#btf.kind(target) === BtfKind.FuncProto)
+      return `${prototypeText(this.#btf, target, "")} ${programText(Number(value), programName)}`;
     if (!this.#plain) return value;
     return value === 0n ? "(nil)" : `0x${value.toString(16)}`;
+  }
+
+  #float(id: number, offset: number): Json {
+    const size = this.#btf.size(id);
+    if (offset + size > this.#bytes.length) return null;
+    if (size === 4) return this.#view.getFloat32(offset, true);
+    return size === 8 ? this.#view.getFloat64(offset, true) : this.#hex(this.#unsigned(offset, size));
   }
 
   #array(id: number, offset: number, depth: number): Json {
@@ -116,7 +143,7 @@ class ValueReader {
   }
 
   #composite(id: number, offset: number, depth: number): Json {
-    return Object.fromEntries(
+    return new Members(
       this.#btf.members(id).map((member) => {
         const at = offset + (member.bitOffset >>> 3);
         const value =
@@ -158,4 +185,9 @@ class ValueReader {
       }
     }
   }
+}
+
+/** `0` for a function that is not there. */
+function programText(id: number, nameOf: (id: number) => string | undefined): string {
+  return id === 0 ? "0" : `${nameOf(id) ?? "<unknown_prog_name>"}/prog_id:${id}`;
 }

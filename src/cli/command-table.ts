@@ -5,6 +5,9 @@ import type { CommandRow, OptionRow } from "./command.ts";
 const toolOptions: readonly OptionRow[] = [
   { name: "json", short: "j", summary: "print JSON" },
   { name: "pretty", short: "p", summary: "print JSON with line breaks" },
+  { name: "bpffs", short: "f", summary: "show where objects are pinned" },
+  { name: "nomount", short: "n", summary: "mount no file system to pin objects in" },
+  { name: "debug", short: "d", summary: "show the verifier's logs of what is loaded" },
   { name: "base-btf", short: "B", value: "FILE", summary: "BTF that a split BTF file continues" },
   { name: "help", short: "h", summary: "show this help" },
 ];
@@ -63,7 +66,7 @@ export const commands: readonly CommandRow[] = [
   toolCommand(
     "prog",
     "show programs in the kernel and their instructions",
-    "{show [PROG] | dump xlated PROG [opcodes] [linum] | load OBJ FILE | loadall OBJ DIR | pin PROG FILE | run PROG data_in FILE}",
+    "{show [PROG] | dump xlated PROG [opcodes] [linum] | load OBJ FILE | loadall OBJ DIR | pin PROG FILE | attach | detach | tracelog | run PROG data_in FILE | help}",
     [
       ["bpfkit prog show", "list programs, who holds them and how long they ran"],
       ["bpfkit prog dump xlated id 42 linum", "instructions of a program with its source lines"],
@@ -72,10 +75,10 @@ export const commands: readonly CommandRow[] = [
   toolCommand(
     "map",
     "show, read and change maps in the kernel",
-    "{show | dump | lookup | update | delete | getnext | push | pop | peek | pin | freeze | create FILE} [MAP] [key BYTES] [value BYTES]",
+    "{show | dump | lookup | update | delete | getnext | push | pop | peek | pin | freeze | event_pipe | create FILE | help} [MAP] [key BYTES] [value BYTES]",
     [["bpfkit map dump name counts", "all elements of a map, typed by its BTF"]],
   ),
-  toolCommand("link", "show what programs are attached to", "{show [LINK] | detach LINK}", [
+  toolCommand("link", "show what programs are attached to", "{show [LINK] | pin LINK FILE | detach LINK}", [
     ["bpfkit link show", "list links and their targets"],
   ]),
   toolCommand(
@@ -91,15 +94,45 @@ export const commands: readonly CommandRow[] = [
   ),
   toolCommand(
     "feature",
-    "list what this program knows",
-    "list_builtins {prog_types|map_types|attach_types|link_types|helpers}",
-    [["bpfkit feature list_builtins helpers", "names of all helper functions"]],
+    "ask the kernel what it can do with BPF; list what this program knows",
+    "{probe [kernel | dev NAME] [full] [unprivileged] [macros [prefix PREFIX]] | list_builtins GROUP}",
+    [
+      ["bpfkit feature probe", "program types, map types and helpers of this kernel"],
+      ["bpfkit feature list_builtins helpers", "names of all helper functions"],
+    ],
   ),
-  toolCommand("cgroup", "show the programs of cgroups", "{show CGROUP | tree [ROOT]} [effective]", [
-    ["bpfkit cgroup tree", "all cgroups with programs"],
-  ]),
+  toolCommand(
+    "cgroup",
+    "show and change the programs of cgroups",
+    "{show CGROUP | tree [ROOT] | attach CGROUP TYPE PROG | detach CGROUP TYPE PROG} [effective]",
+    [["bpfkit cgroup tree", "all cgroups with programs"]],
+  ),
   toolCommand("perf", "show which processes run programs from perf events", "show", [
     ["bpfkit perf show", "tracepoints, kprobes and uprobes with the processes that hold them"],
+  ]),
+  toolCommand(
+    "net",
+    "show and change the programs of network interfaces",
+    "{show [dev NAME] | attach TYPE PROG dev NAME [overwrite | prepend] | detach TYPE dev NAME}",
+    [
+      ["bpfkit net show", "XDP, tc, flow dissector and netfilter programs of this network namespace"],
+      ["bpfkit net attach xdpgeneric name my_xdp dev lo", "run an XDP program on an interface"],
+    ],
+  ),
+  toolCommand(
+    "struct_ops",
+    "show and unload implementations of kernel structs",
+    "{show [MAP] | dump [MAP] | unregister MAP}",
+    [["bpfkit struct_ops dump", "each with the programs behind its members"]],
+  ),
+  toolCommand("iter", "pin iterators as files", "pin OBJ PATH [map MAP]", [
+    ["bpfkit iter pin tasks.bpf.o /sys/fs/bpf/tasks", "cat /sys/fs/bpf/tasks then runs the iterator"],
+  ]),
+  toolCommand("token", "show BPF file systems that hand out rights", "show", [
+    ["bpfkit token show", "which commands, maps and programs each allows"],
+  ]),
+  toolCommand("batch", "run bpftool's commands from a file", "file {FILE | -}", [
+    ["bpfkit batch file commands.txt", "one command a line, up to the first that fails"],
   ]),
   toolCommand("bpftool", "take a command line as bpftool does", "[OPTION...] OBJECT COMMAND...", [
     ["bpfkit bpftool -j prog show", "the same as a link named bpftool would"],

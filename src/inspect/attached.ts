@@ -38,6 +38,59 @@ export function cgroupPrograms(kernel: Kernel, directory: string, effective: boo
   }
 }
 
+/** A program at a hook that holds several: of an interface, a cgroup or a network namespace. */
+export interface QueriedProgram {
+  readonly id: number;
+  /** BPF_ATTACH_FLAG bits of the program itself. */
+  readonly flags: number;
+  /** 0: attached without a link. */
+  readonly linkId: number;
+  readonly linkFlags: number;
+}
+
+/** `target`: a descriptor or an interface's index. The error, where the kernel refuses the question. */
+export function queryPrograms(
+  kernel: Kernel,
+  target: number,
+  attach_type: number,
+): QueriedProgram[] | SyscallError {
+  const size = MOST_QUERIED * 4;
+  const prog_ids = new Uint8Array(size);
+  const prog_attach_flags = new Uint8Array(size);
+  const link_ids = new Uint8Array(size);
+  const link_attach_flags = new Uint8Array(size);
+  try {
+    const multiple = MULTIPLE.has(attach_type);
+    const { prog_cnt } = kernel.bpf("PROG_QUERY", {
+      target_fd: target,
+      attach_type,
+      prog_ids,
+      ...(multiple && { prog_attach_flags, link_ids, link_attach_flags }),
+    });
+    const [flags, links, linkFlags] = [prog_attach_flags, link_ids, link_attach_flags].map((bytes) =>
+      readU32s(bytes, prog_cnt),
+    );
+    return readU32s(prog_ids, prog_cnt).map((id, index) => ({
+      id,
+      flags: flags![index]!,
+      linkId: links![index]!,
+      linkFlags: linkFlags![index]!,
+    }));
+  } catch (error) {
+    if (error instanceof SyscallError) return error;
+    throw error;
+  }
+}
+
+const MOST_QUERIED = 64;
+/** Hooks that tell of each program's flags and link (Linux 6.6). */
+const MULTIPLE: ReadonlySet<number> = new Set([
+  BPF_ATTACH_TYPE.TCX_INGRESS,
+  BPF_ATTACH_TYPE.TCX_EGRESS,
+  BPF_ATTACH_TYPE.NETKIT_PRIMARY,
+  BPF_ATTACH_TYPE.NETKIT_PEER,
+]);
+
 /** The error, for types that this kernel does not know. */
 function queryType(
   kernel: Kernel,
@@ -54,11 +107,28 @@ function queryType(
       prog_ids,
     });
     const flags = effective ? 0 : attach_flags;
-    return readU32s(prog_ids, prog_cnt).map((id) => ({ id, attachType: attach_type, flags }));
+    const own = !effective && attach_type === BPF_ATTACH_TYPE.LSM_CGROUP ? ownFlags(kernel, cgroup) : [];
+    return readU32s(prog_ids, prog_cnt).map((id, index) => ({
+      id,
+      attachType: attach_type,
+      flags: own[index] || flags,
+    }));
   } catch (error) {
     if (error instanceof SyscallError) return error;
     throw error;
   }
+}
+
+/** Programs of lsm_cgroup hang at different hooks, and have flags of their own. */
+function ownFlags(kernel: Kernel, cgroup: number): number[] {
+  const prog_attach_flags = new Uint8Array(MOST_PROGRAMS * 4);
+  const { prog_cnt } = kernel.bpf("PROG_QUERY", {
+    target_fd: cgroup,
+    attach_type: BPF_ATTACH_TYPE.LSM_CGROUP,
+    prog_ids: new Uint8Array(MOST_PROGRAMS * 4),
+    prog_attach_flags,
+  });
+  return readU32s(prog_attach_flags, prog_cnt);
 }
 
 /** A descriptor of a process behind which a program runs: a perf event or a raw tracepoint. */

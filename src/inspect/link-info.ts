@@ -26,7 +26,17 @@ export type LinkDetail =
   | { readonly kind: "netns"; readonly inode: number; readonly attachType: number }
   | { readonly kind: "interface"; readonly ifindex: number; readonly attachType: number | undefined }
   | { readonly kind: "map"; readonly mapId: number; readonly attachType: number | undefined }
-  | { readonly kind: "iter"; readonly target: string; readonly mapId: number }
+  | {
+      readonly kind: "iter";
+      readonly target: string;
+      /** Of iterators over a map's elements; else 0, as the rest. */
+      readonly mapId: number;
+      readonly cgroupId: bigint;
+      /** BPF_CGROUP_ITER number. */
+      readonly cgroupOrder: number;
+      readonly tid: number;
+      readonly pid: number;
+    }
   | {
       readonly kind: "netfilter";
       readonly family: number;
@@ -46,6 +56,9 @@ export type LinkDetail =
       readonly return: boolean;
       readonly path: string;
       readonly offsets: readonly bigint[];
+      /** Of the counters that say whether anybody listens (USDT semaphores). */
+      readonly counterOffsets: readonly bigint[];
+      readonly cookies: readonly bigint[];
       readonly pid: number;
     }
   | {
@@ -63,6 +76,7 @@ export type LinkDetail =
       readonly path: string;
       readonly offset: number;
       readonly cookie: bigint;
+      readonly counterOffset: bigint;
     }
   | { readonly kind: "tracepoint"; readonly name: string; readonly cookie: bigint }
   | { readonly kind: "event"; readonly type: number; readonly config: bigint; readonly cookie: bigint }
@@ -168,6 +182,10 @@ function readDetail(reader: DetailReader): LinkDetail {
         kind: "iter",
         target: reader.text("iter.target_name", "iter.target_name_len"),
         mapId: info.number("iter.map.map_id"),
+        cgroupId: info.bigint("iter.cgroup.cgroup_id"),
+        cgroupOrder: info.number("iter.cgroup.order"),
+        tid: info.number("iter.task.tid"),
+        pid: info.number("iter.task.pid"),
       };
     case BPF_LINK_TYPE.NETFILTER:
       return {
@@ -191,6 +209,8 @@ function readDetail(reader: DetailReader): LinkDetail {
         return: (info.number("uprobe_multi.flags") & 1) !== 0,
         path: reader.text("uprobe_multi.path", "uprobe_multi.path_size"),
         offsets: reader.u64s("uprobe_multi.offsets", "uprobe_multi.count"),
+        counterOffsets: reader.u64s("uprobe_multi.ref_ctr_offsets", "uprobe_multi.count"),
+        cookies: reader.u64s("uprobe_multi.cookies", "uprobe_multi.count"),
         pid: info.number("uprobe_multi.pid"),
       };
     case BPF_LINK_TYPE.PERF_EVENT:
@@ -223,6 +243,7 @@ function readPerfEvent(reader: DetailReader): LinkDetail {
         path: reader.text("perf_event.uprobe.file_name", "perf_event.uprobe.name_len"),
         offset: info.number("perf_event.uprobe.offset"),
         cookie: info.bigint("perf_event.uprobe.cookie"),
+        counterOffset: info.bigint("perf_event.uprobe.ref_ctr_offset"),
       };
     case BPF_PERF_EVENT.TRACEPOINT:
       return {

@@ -13,7 +13,11 @@ export interface MapInfo {
   readonly maxEntries: number;
   readonly flags: number;
   readonly memlock: number | undefined;
+  /** Of the network device it was moved to; 0: none. */
   readonly ifindex: number;
+  /** The network namespace of that device. */
+  readonly netnsDevice: bigint;
+  readonly netnsInode: bigint;
   /** 0: none. */
   readonly btfId: number;
   readonly btfKeyTypeId: number;
@@ -43,6 +47,8 @@ export function mapInfo(kernel: Kernel, fd: Fd): MapInfo {
     flags: info.number("map_flags"),
     memlock: number("memlock"),
     ifindex: info.number("ifindex"),
+    netnsDevice: info.bigint("netns_dev"),
+    netnsInode: info.bigint("netns_ino"),
     btfId: info.number("btf_id"),
     btfKeyTypeId: info.number("btf_key_type_id"),
     btfValueTypeId: info.number("btf_value_type_id"),
@@ -51,4 +57,11 @@ export function mapInfo(kernel: Kernel, fd: Fd): MapInfo {
     ownerProgramType: number("owner_prog_type"),
     ownerJited: jited === undefined ? undefined : jited === 1,
   };
+}
+
+/** struct bpf_map_info in the kernel's own length, which may be more than is known here. */
+export function mapInfoBytes(kernel: Kernel, fd: Fd, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  kernel.objectInfo(fd, bytes);
+  return bytes;
 }

@@ -1,3 +1,4 @@
+import { readlinkSync } from "node:fs";
 import { SyscallError } from "../kernel/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import { ERRNO } from "../uapi/index.ts";
@@ -72,4 +73,18 @@ export function* eachObject<T>(
 export function fdInfo(kernel: Kernel, fd: Fd, field: string): string | undefined {
   const text = kernel.files.read(`/proc/self/fdinfo/${fd}`);
   return text && new RegExp(`^${field}:\\s*(.*)$`, "m").exec(Buffer.from(text).toString())?.[1];
+}
+
+const DESCRIPTOR_NAMES: Readonly<Record<string, ObjectKind>> = {
+  "anon_inode:bpf-prog": "prog",
+  "anon_inode:bpf-map": "map",
+  "anon_inode:bpf-link": "link",
+  // Until Linux 5.8.
+  "anon_inode:bpf_link": "link",
+  "anon_inode:btf": "btf",
+};
+
+/** What a descriptor of this process is; undefined for anything that the kernel does not number. */
+export function objectKind(fd: Fd): ObjectKind | undefined {
+  return DESCRIPTOR_NAMES[readlinkSync(`/proc/self/fd/${fd}`).replace(/^\[|\]$/g, "")];
 }

@@ -22,7 +22,14 @@ export interface ProgramInfo {
   readonly mapIds: readonly number[];
   /** 0: none. */
   readonly btfId: number;
+  /** Of the network device it was moved to; 0: none. */
   readonly ifindex: number;
+  /** The network namespace of that device. */
+  readonly netnsDevice: bigint;
+  readonly netnsInode: bigint;
+  /** What it is attached to, as a type's id in a BTF object; 0: nothing. */
+  readonly attachBtfObject: number;
+  readonly attachBtfId: number;
   readonly runTimeNs: bigint;
   readonly runCount: bigint;
   readonly recursionMisses: bigint;
@@ -53,6 +60,10 @@ export function programInfo(kernel: Kernel, fd: Fd): ProgramInfo {
     mapIds: readU32s(maps, info.number("nr_map_ids")),
     btfId: info.number("btf_id"),
     ifindex: info.number("ifindex"),
+    netnsDevice: info.bigint("netns_dev"),
+    netnsInode: info.bigint("netns_ino"),
+    attachBtfObject: info.number("attach_btf_obj_id"),
+    attachBtfId: info.number("attach_btf_id"),
     runTimeNs: info.bigint("run_time_ns"),
     runCount: info.bigint("run_cnt"),
     recursionMisses: info.bigint("recursion_misses"),

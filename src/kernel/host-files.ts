@@ -1,3 +1,5 @@
+import type { Fd } from "./fd.ts";
+
 /** What a host tells through files, read once and kept where it cannot change. */
 export interface HostFiles {
   /**
@@ -19,6 +21,8 @@ export interface HostFiles {
   tracefs(path: string): string | undefined;
   /** Names in a directory below tracefs; empty if it is not there. */
   tracefsDirectory(path: string): readonly string[];
+  /** A file below tracefs that is read as it grows, as `trace_pipe`; disposal closes it. */
+  tracefsOpen(path: string): Disposable & { readonly fd: Fd };
   /** Appends a line to a control file below tracefs. */
   tracefsAppend(path: string, text: string): void;
 

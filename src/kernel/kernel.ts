@@ -34,6 +34,8 @@ export interface Kernel extends Disposable {
    * namespace) and returns the datagrams of the answer, up to the one that `isLast` finds to be its end.
    */
   netlink(protocol: number, request: Uint8Array, isLast: (datagram: Uint8Array) => boolean): Uint8Array[];
+  /** Mounts a file system that needs no device, as `bpf`, on a directory. */
+  mount(type: string, directory: string): void;
   /** A descriptor of a process, which becomes readable when the process ends (pidfd, Linux 5.3). */
   openProcess(pid: number): Fd;
 

@@ -22,7 +22,7 @@ import {
 import type { ObjectDebugInfo } from "./debug-info.ts";
 import { KernelTypes } from "./kernel-types.ts";
 import { kconfigContents } from "./kconfig.ts";
-import { createMap, kernelName } from "./map-create.ts";
+import { createMap, kernelName, reusedMap } from "./map-create.ts";
 import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
 
@@ -32,6 +32,10 @@ export interface LoadOptions {
   readonly contents?: ReadonlyMap<string, Uint8Array>;
   /** 0 (default): a log only of a rejected program. 1 and 2: bits of BPF_LOG, kept of all programs. */
   readonly logLevel?: number;
+  /** Maps by name that are in the kernel already and take the place of the object's own; they stay the caller's. */
+  readonly reuse?: ReadonlyMap<string, Fd>;
+  /** A network device that programs are bound to: its index, and BPF_PROG_FLAG bits that say how. */
+  readonly device?: { readonly ifindex: number; readonly flags: number };
 }
 
 /** A program in the kernel. */
@@ -81,6 +85,11 @@ class Loading implements Disposable {
     const kernel = this.#kernel;
     this.#loadBtf();
     for (const map of this.#spec.maps) {
+      const reused = this.#options.reuse?.get(map.name);
+      if (reused !== undefined) {
+        this.#maps.set(map.name, reusedMap(kernel, map, reused));
+        continue;
+      }
       const contents = this.#options.contents?.get(map.name) ?? this.#kconfig(map);
       this.#maps.set(map.name, createMap(kernel, contents ? { ...map, contents } : map, this.#btf));
     }
@@ -126,12 +135,14 @@ class Loading implements Disposable {
   }
 
   #load(program: ProgramSpec, inputs: RelocationInputs): LoadedProgram {
+    const { device } = this.#options;
     const attr = {
       prog_type: program.type,
       insns: encode(relocate(program, inputs)),
       license: this.#spec.license,
       prog_name: kernelName(program.name),
-      prog_flags: program.flags,
+      prog_flags: device ? (program.flags ?? 0) | device.flags : program.flags,
+      prog_ifindex: device?.ifindex,
       expected_attach_type: program.expectedAttachType,
       kern_version: program.type === BPF_PROG_TYPE.KPROBE ? versionCode(this.#kernel) : undefined,
       ...this.#attachTarget(program),

@@ -1,7 +1,7 @@
 import { SyscallError } from "../kernel/index.ts";
 import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
 import type { MapSpec } from "../object/index.ts";
-import { BPF_MAP_TYPE, ERRNO } from "../uapi/index.ts";
+import { BPF_MAP_TYPE, ERRNO, STRUCT } from "../uapi/index.ts";
 import { LoadedMap } from "./map.ts";
 
 const FIRST_KEY = new Uint8Array(4);
@@ -23,6 +23,15 @@ export function createMap(kernel: Kernel, spec: MapSpec, btf: Fd | undefined): L
     map[Symbol.dispose]();
     throw error;
   }
+}
+
+/** A map that is in the kernel already, through a descriptor of its own. */
+export function reusedMap(kernel: Kernel, spec: MapSpec, fd: Fd): LoadedMap {
+  const id = STRUCT.bpf_map_info.fields.id;
+  const info = new Uint8Array(STRUCT.bpf_map_info.size);
+  kernel.objectInfo(fd, info);
+  const map_id = new DataView(info.buffer).getUint32(id.offset, true);
+  return new LoadedMap(kernel, spec, kernel.bpf("MAP_GET_FD_BY_ID", { map_id }));
 }
 
 /** LIBBPF_PIN_BY_NAME: programs of several loaders share the map of that name. */

@@ -65,28 +65,34 @@ export class LoadedMap implements Disposable {
 
   /** Everything in the map, by batches where the kernel has them. */
   entries(): MapEntry[] {
-    if (this.#batches) {
-      const entries = this.#lookupBatches();
-      if (entries) return entries;
-      this.#batches = false;
-    }
+    const batches = this.batchEntries();
+    if (batches) return batches;
     return this.keys().flatMap((key) => {
       const value = this.lookup(key);
       return value ? [{ key, value }] : [];
     });
   }
 
+  /** Everything by batches; undefined where the kernel has none for this type of map. */
+  batchEntries(): MapEntry[] | undefined {
+    const entries = this.#batches ? this.#lookupBatches() : undefined;
+    this.#batches = entries !== undefined;
+    return entries;
+  }
+
   keys(): Uint8Array[] {
-    const keys: Uint8Array[] = [];
+    return [...this.eachKey()];
+  }
+
+  *eachKey(): Generator<Uint8Array> {
     let key: Uint8Array | undefined;
     // Where a key goes away under the walk the kernel begins anew; the bound ends a walk that never settles.
-    while (keys.length < this.spec.maxEntries) {
+    for (let count = 0; count < Math.max(1, this.spec.maxEntries); count++) {
       const next_key = new Uint8Array(this.spec.keySize);
-      if (!this.#kernel.bpf("MAP_GET_NEXT_KEY", { map_fd: this.fd, key, next_key })) break;
-      keys.push(next_key);
+      if (!this.#kernel.bpf("MAP_GET_NEXT_KEY", { map_fd: this.fd, key, next_key })) return;
+      yield next_key;
       key = next_key;
     }
-    return keys;
   }
 
   /** Deletes every key; sets every value of an array to zero. */

@@ -13,12 +13,21 @@ import type { RecordArea, RecordHandler, RecordSource } from "./record-source.ts
 const PAGE = STRUCT.perf_event_mmap_page.fields;
 /** struct perf_event_header: u32 type, u16 misc, u16 size. */
 const HEADER_SIZE = 8;
+/** PERF_SAMPLE_TIME: a u64 in front of the rest. */
+const TIME_SIZE = 8;
 /** PERF_SAMPLE_RAW: u32 size in front of the bytes. */
-const RAW_OFFSET = HEADER_SIZE + 4;
+const RAW_SIZE = 4;
 /** PERF_RECORD_LOST: u64 id, u64 lost. */
 const LOST_OFFSET = HEADER_SIZE + 8;
 /** A record's size is a u16. */
 const MAX_RECORD = 65_536;
+
+export interface PerfBufferOptions {
+  /** CPUs, and the map's slots that their rings take; else each online CPU in its own slot. */
+  readonly rings?: readonly { readonly cpu: number; readonly index: number }[];
+  /** A u64 of nanoseconds (CLOCK_MONOTONIC's kin, perf's own) lies 12 bytes in front of each record. */
+  readonly timestamps?: boolean;
+}
 
 /** Readers of one perf ring a CPU, behind a BPF_MAP_TYPE_PERF_EVENT_ARRAY map. */
 export class PerfBuffer implements RecordSource {
@@ -27,17 +36,18 @@ export class PerfBuffer implements RecordSource {
   #next = 0;
 
   /** `pages` data pages for each online CPU: a power of two. */
-  constructor(kernel: Kernel, map: Fd, pages: number) {
+  constructor(kernel: Kernel, map: Fd, pages: number, options: PerfBufferOptions = {}) {
     this.#kernel = kernel;
     const rings: PerfRing[] = [];
     this.#rings = rings;
+    const places = options.rings ?? kernel.files.onlineCpus().map((cpu) => ({ cpu, index: cpu }));
     try {
-      for (const cpu of kernel.files.onlineCpus()) {
-        const ring = new PerfRing(kernel, cpu, pages);
+      for (const { cpu, index } of places) {
+        const ring = new PerfRing(kernel, cpu, pages, options.timestamps === true);
         rings.push(ring);
         kernel.bpf("MAP_UPDATE_ELEM", {
           map_fd: map,
-          key: new Uint8Array(Uint32Array.of(cpu).buffer),
+          key: new Uint8Array(Uint32Array.of(index).buffer),
           value: new Uint8Array(Uint32Array.of(ring.fd).buffer),
           flags: BigInt(BPF_ANY),
         });
@@ -77,19 +87,22 @@ class PerfRing {
   lost = 0;
   readonly #region: MappedRegion;
   readonly #size: number;
+  /** Where a sample says how long it is. */
+  readonly #rawSize: number;
   readonly #head: BigUint64Array;
   readonly #tail: BigUint64Array;
   readonly #area: RecordArea;
   /** Records that wrap are put together here. */
   readonly #scratch: RecordArea = areaOf(new ArrayBuffer(MAX_RECORD), 0, MAX_RECORD);
 
-  constructor(kernel: Kernel, cpu: number, pages: number) {
+  constructor(kernel: Kernel, cpu: number, pages: number, timestamps: boolean) {
     this.#size = pages * kernel.pageSize;
+    this.#rawSize = HEADER_SIZE + (timestamps ? TIME_SIZE : 0);
     this.fd = kernel.perfEventOpen(
       {
         type: PERF_TYPE.SOFTWARE,
         config: PERF_COUNT_SW.BPF_OUTPUT,
-        sample_type: PERF_SAMPLE.RAW,
+        sample_type: PERF_SAMPLE.RAW | (timestamps ? PERF_SAMPLE.TIME : 0),
         sample_period: 1,
         wakeup_events: 1,
       },
@@ -123,8 +136,9 @@ class PerfRing {
       const type = area.view.getUint32(start, true);
       if (type === PERF_RECORD.LOST) this.lost += Number(area.view.getBigUint64(start + LOST_OFFSET, true));
       else if (type === PERF_RECORD.SAMPLE) {
-        const length = Math.min(area.view.getUint32(start + HEADER_SIZE, true), size - RAW_OFFSET);
-        keepOn = handle(area, start + RAW_OFFSET, length) !== false;
+        const raw = this.#rawSize + RAW_SIZE;
+        const length = Math.min(area.view.getUint32(start + this.#rawSize, true), size - raw);
+        keepOn = handle(area, start + raw, length) !== false;
         count++;
       }
       position += size;

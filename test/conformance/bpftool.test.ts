@@ -101,7 +101,7 @@ describe.skipIf(kernel === undefined)("bpftool's command lines", () => {
       ["prog", "show", "id", "4000000000"],
       "get by id (4000000000): No such file or directory",
     ],
-    ["a name that nothing has", ["map", "show", "name", "no_such_map_at_all"], "no map with name"],
+    ["a name that nothing has", ["map", "show", "name", "no_such_map"], "no map with name"],
     ["too much", ["map", "show", "name", name, "more"], "unexpected argument: more"],
   ])("%s is one error with exit code 255", async (_what, words, message) => {
     const { code, out, err } = await run(...words);

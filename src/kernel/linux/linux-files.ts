@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { BpfkitError } from "../../errors.ts";
-import type { HostFiles } from "../index.ts";
+import { asFd } from "../index.ts";
+import type { Fd, HostFiles } from "../index.ts";
 import { readBtfFile } from "./btf-file.ts";
 
 export interface LinuxFilesOptions {
@@ -61,6 +62,24 @@ export class LinuxFiles implements HostFiles {
 
   tracefsDirectory(path: string): readonly string[] {
     return this.directory(`${this.#tracefsRoot()}/${path}`);
+  }
+
+  tracefsOpen(path: string): Disposable & { readonly fd: Fd } {
+    const file = `${this.#tracefsRoot()}/${path}`;
+    let fd: number;
+    try {
+      fd = openSync(file, "r");
+    } catch (cause) {
+      throw new BpfkitError(
+        `Cannot open ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        {
+          code: "kernel/no-tracefs",
+          hints: ["tracefs is for root: run as root"],
+          cause,
+        },
+      );
+    }
+    return { fd: asFd(fd), [Symbol.dispose]: () => closeSync(fd) };
   }
 
   tracefsAppend(path: string, text: string): void {

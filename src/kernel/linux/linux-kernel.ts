@@ -227,6 +227,11 @@ class LinuxKernel implements Kernel {
     );
   }
 
+  mount(type: string, directory: string): void {
+    const [source, target] = [type, directory].map((text) => this.#pin(Buffer.from(`${text}\0`)));
+    this.#call("mount", this.#numbers.mount, source!, target!, source!, 0, 0);
+  }
+
   openProcess(pid: number): Fd {
     return asFd(this.#call("pidfd_open", this.#numbers.pidfd_open, pid, 0));
   }

@@ -8,6 +8,7 @@ export interface SyscallNumbers {
   readonly sendto: number;
   readonly recvfrom: number;
   readonly setsockopt: number;
+  readonly mount: number;
   readonly clock_gettime: number;
   readonly perf_event_open: number;
   readonly prlimit64: number;
@@ -32,6 +33,7 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     sendto: 44,
     recvfrom: 45,
     setsockopt: 54,
+    mount: 165,
     clock_gettime: 228,
     perf_event_open: 298,
     prlimit64: 302,
@@ -47,6 +49,7 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     sendto: 206,
     recvfrom: 207,
     setsockopt: 208,
+    mount: 40,
     clock_gettime: 113,
     perf_event_open: 241,
     prlimit64: 261,

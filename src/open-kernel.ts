@@ -1,4 +1,4 @@
-import type { Kernel } from "./kernel/index.ts";
+import type { Kernel, ProcessTracer, ProcessTracerOptions } from "./kernel/index.ts";
 
 export interface KernelOptions {
   /** A file with the kernel's BTF, raw or inside an ELF file, in place of the running kernel's own. */
@@ -12,4 +12,13 @@ export interface KernelOptions {
 export async function openKernel(options: KernelOptions = {}): Promise<Kernel> {
   const { openLinuxKernel } = await import("./kernel/linux/index.ts");
   return openLinuxKernel(options);
+}
+
+/**
+ * What follows processes by ptrace(2).
+ * @throws BpfkitError where there is none
+ */
+export async function openProcessTracer(options: ProcessTracerOptions): Promise<ProcessTracer> {
+  const linux = await import("./kernel/linux/index.ts");
+  return linux.openProcessTracer(options);
 }

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 import { BpfkitError } from "../errors.ts";
 import type { Invocation, OptionRow } from "./command.ts";
 
@@ -25,18 +25,7 @@ export function parseArguments(
   rows: readonly OptionRow[],
   invocation: Invocation,
 ): ParsedArguments {
-  const { tokens } = parseArgs({
-    args: [...args],
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-    options: Object.fromEntries(
-      rows.map(({ name, short, value }) => [
-        name,
-        { type: value === undefined ? "boolean" : "string", ...(short !== undefined && { short }) },
-      ]),
-    ),
-  });
+  const { tokens } = parseArgs({ ...parseConfig(args, rows), tokens: true });
   const options = new Map<string, string>();
   const positionals: string[] = [];
   const rest: string[] = [];
@@ -47,6 +36,34 @@ export function parseArguments(
     else options.set(token.name, checkedValue(token, rows, invocation));
   }
   return { options, positionals, rest };
+}
+
+function parseConfig(args: readonly string[], rows: readonly OptionRow[]): ParseArgsConfig {
+  return {
+    args: [...args],
+    strict: false,
+    allowPositionals: true,
+    options: Object.fromEntries(
+      rows.map(({ name, short, value }) => [
+        name,
+        { type: value === undefined ? "boolean" : "string", ...(short !== undefined && { short }) },
+      ]),
+    ),
+  };
+}
+
+/** Splits a command line behind which another one follows: at `--`, or at the first word that is no option. */
+export function splitCommandLine(
+  args: readonly string[],
+  rows: readonly OptionRow[],
+): { readonly own: readonly string[]; readonly command: readonly string[] } {
+  const { tokens } = parseArgs({ ...parseConfig(args, rows), tokens: true });
+  const end = tokens.find(({ kind }) => kind === "positional" || kind === "option-terminator");
+  if (!end) return { own: args, command: [] };
+  return {
+    own: args.slice(0, end.index),
+    command: args.slice(end.kind === "positional" ? end.index : end.index + 1),
+  };
 }
 
 interface OptionToken {

@@ -1,4 +1,4 @@
-import { buildOptions, traceOptions } from "./options.ts";
+import { buildOptions, straceOptions, traceOptions } from "./options.ts";
 import type { CommandRow, OptionRow } from "./command.ts";
 
 /** Options of the verbs that have bpftool's grammar. */
@@ -137,6 +137,21 @@ export const commands: readonly CommandRow[] = [
   toolCommand("bpftool", "take a command line as bpftool does", "[OPTION...] OBJECT COMMAND...", [
     ["bpfkit bpftool -j prog show", "the same as a link named bpftool would"],
   ]),
+  {
+    name: "strace",
+    summary: "show the bpf(2) calls of a command or a process",
+    usage: "[OPTION...] {COMMAND [ARGUMENT...] | -p PID}",
+    options: straceOptions,
+    examples: [
+      ["bpfkit strace -f bpftool prog show", "what bpftool asks the kernel"],
+      [
+        "bpfkit strace -f -v -o calls.txt -- bpftrace -e 'BEGIN { exit() }'",
+        "all of it, instructions included",
+      ],
+      ["bpfkit strace -p 1234", "calls of a running process, until Ctrl-C"],
+    ],
+    run: async (args, invocation) => (await import("./commands/strace.ts")).strace(args, invocation),
+  },
   {
     name: "completion",
     summary: "print a completion script for a shell",

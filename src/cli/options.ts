@@ -69,3 +69,32 @@ export const buildOptions: readonly OptionRow[] = [
   { name: "verbose", short: "v", summary: "say more" },
   help,
 ];
+
+export const straceOptions: readonly OptionRow[] = [
+  { name: "follow-forks", short: "f", summary: "follow the processes and threads that it starts" },
+  { name: "verbose", short: "v", summary: "structs, instructions and info in full" },
+  { name: "output", short: "o", value: "FILE", summary: "write to a file, not to standard error" },
+  {
+    name: "pid",
+    short: "p",
+    value: "PID",
+    summary: "trace this process, with all its threads, until Ctrl-C",
+  },
+  { name: "trace", short: "e", value: "CALLS", summary: "some of bpf,perf_event_open,ioctl; without it all" },
+  {
+    name: "string-limit",
+    short: "s",
+    value: "SIZE",
+    summary: "bytes of texts and buffers that are shown (32)",
+  },
+  { name: "decode-fds", short: "y", summary: "show what descriptors refer to" },
+  {
+    name: "timestamps",
+    short: "t",
+    value: "UNIT",
+    choices: ["s", "us", "unix"],
+    summary: "begin lines with the time of day in seconds or microseconds, or since 1970",
+  },
+  { name: "syscall-times", short: "T", summary: "show how long each call took" },
+  help,
+];

@@ -16,3 +16,13 @@ export type { PerfEventAttr, PerfTarget } from "./perf-event.ts";
 export { SyscallError } from "./syscall-error.ts";
 export { neededCapabilities, permissionHints } from "./permission.ts";
 export type { Credentials } from "./permission.ts";
+export type {
+  CallFilter,
+  ForkKind,
+  ProcessTracer,
+  ProcessTracerOptions,
+  Registers,
+  ResumeOptions,
+  TracedCommand,
+  TraceStop,
+} from "./process-tracer.ts";

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { BpfkitError } from "../errors.ts";
+import { findProgram } from "../util/index.ts";
 
 /** Waits for a byte on descriptor 3, closes it and becomes the command: one execve, of the command itself. */
 const GATE = 'read -r _ <&3 || exit 127; exec "$0" "$@" 3<&-';
@@ -78,18 +77,4 @@ export function splitCommand(command: string): string[] {
       String(escaped ?? double?.replace(/\\(["\\$`])/g, "$1") ?? single),
     ),
   );
-}
-
-function findProgram(name: string): string | undefined {
-  const places = name.includes("/")
-    ? [name]
-    : (process.env["PATH"] ?? "").split(delimiter).map((directory) => join(directory || ".", name));
-  return places.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return statSync(path).isFile();
-    } catch {
-      return false;
-    }
-  });
 }

@@ -7,4 +7,5 @@ export {
   encodeUtf8,
   OutOfBoundsError,
 } from "./bytes.ts";
+export { findProgram } from "./find-program.ts";
 export { lazy } from "./lazy.ts";

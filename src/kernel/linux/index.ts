@@ -1,2 +1,3 @@
 export { openLinuxKernel } from "./linux-kernel.ts";
 export type { LinuxKernelOptions } from "./linux-kernel.ts";
+export { openProcessTracer } from "./ptrace/tracer.ts";

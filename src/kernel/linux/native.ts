@@ -12,7 +12,24 @@ export interface Native {
   view(address: number, length: number): ArrayBuffer;
   /** Level-triggered readiness on the event loop's own epoll. */
   poll(fd: number, ready: () => void): NativePoll;
+  /** A function of the C library that takes and gives words; loaded when first asked for. */
+  libc(name: LibcName): (...args: readonly SyscallArgument[]) => number;
 }
+
+/** What there is no system call for: starting a process from a program with many threads. */
+export type LibcName = keyof typeof LIBC_ARGUMENTS;
+
+const LIBC_ARGUMENTS = {
+  posix_spawn: 6,
+  posix_spawnattr_init: 1,
+  posix_spawnattr_setflags: 2,
+  posix_spawnattr_setsigdefault: 2,
+  posix_spawnattr_setsigmask: 2,
+  posix_spawnattr_destroy: 1,
+  posix_spawn_file_actions_init: 1,
+  posix_spawn_file_actions_adddup2: 3,
+  posix_spawn_file_actions_destroy: 1,
+} as const;
 
 export type SyscallArgument = number | bigint;
 
@@ -34,9 +51,10 @@ interface Koffi {
 /** Loads koffi, which takes some 10 ms: only once a kernel is opened. */
 export function loadNative(): Native {
   const koffi = requireKoffi();
-  const syscall = koffi
-    .load(null)
-    .func("long syscall(long n, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)");
+  const library = koffi.load(null);
+  const syscall = library.func(
+    "long syscall(long n, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)",
+  );
   return {
     syscall: (number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) => syscall(number, a, b, c, d, e, f),
     errno: () => koffi.errno(),
@@ -44,6 +62,10 @@ export function loadNative(): Native {
     address: (buffer) => (buffer.byteLength === 0 ? 0n : koffi.address(buffer)),
     view: (address, length) => koffi.view(address, length),
     poll: (fd, ready) => koffi.node.poll(fd, { readable: true }, ready),
+    libc: (name) => {
+      const parameters = Array.from({ length: LIBC_ARGUMENTS[name] }, (_, index) => `intptr_t a${index}`);
+      return library.func(`int ${name}(${parameters.join(", ")})`);
+    },
   };
 }
 

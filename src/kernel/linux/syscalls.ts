@@ -17,6 +17,14 @@ export interface SyscallNumbers {
   readonly fsconfig: number;
   readonly fsmount: number;
   readonly pidfd_open: number;
+  readonly ptrace: number;
+  readonly wait4: number;
+  readonly kill: number;
+  readonly setitimer: number;
+  readonly rt_sigaction: number;
+  readonly process_vm_readv: number;
+  readonly prctl: number;
+  readonly seccomp: number;
 }
 
 // Calls newer than 2019 have one number everywhere.
@@ -38,6 +46,14 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     perf_event_open: 298,
     prlimit64: 302,
     bpf: 321,
+    ptrace: 101,
+    wait4: 61,
+    kill: 62,
+    setitimer: 38,
+    rt_sigaction: 13,
+    process_vm_readv: 310,
+    prctl: 157,
+    seccomp: 317,
   },
   arm64: {
     ...EVERYWHERE,
@@ -54,5 +70,13 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     perf_event_open: 241,
     prlimit64: 261,
     bpf: 280,
+    ptrace: 117,
+    wait4: 260,
+    kill: 129,
+    setitimer: 103,
+    rt_sigaction: 134,
+    process_vm_readv: 270,
+    prctl: 167,
+    seccomp: 277,
   },
 };

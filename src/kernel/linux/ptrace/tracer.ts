@@ -1,0 +1,524 @@
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { BpfkitError } from "../../../errors.ts";
+import { ERRNO, errnoMessage, errnoName } from "../../../uapi/index.ts";
+import type {
+  ForkKind,
+  ProcessTracer,
+  ProcessTracerOptions,
+  Registers,
+  ResumeOptions,
+  TracedCommand,
+  TraceStop,
+} from "../../index.ts";
+import { loadNative } from "../native.ts";
+import type { Native, SyscallArgument } from "../native.ts";
+import { SYSCALLS } from "../syscalls.ts";
+import type { SyscallNumbers } from "../syscalls.ts";
+import { encodeCallFilter, passesFilter } from "./call-filter.ts";
+import { Interruptible } from "./interruptible.ts";
+import { ProcessMemory } from "./process-memory.ts";
+import { RegisterFile, REGISTERS } from "./registers.ts";
+import type { RegisterLayout } from "./registers.ts";
+import { PTRACE, PTRACE_EVENT, PTRACE_O, SIGNAL, SYSCALL_INFO, SYSCALL_INFO_OP, WAIT } from "./requests.ts";
+import { spawnStopped } from "./spawn-stopped.ts";
+
+const NT_PRSTATUS = 1;
+const SIGINFO_SIZE = 128;
+const PR_SET_NO_NEW_PRIVS = 38;
+const SECCOMP_SET_MODE_FILTER = 1;
+/** Below the stack pointer the platform lets functions keep 128 bytes. */
+const RED_ZONE = 128n;
+/** How long letting go waits for threads that the kernel cannot stop just now. */
+const DETACH_PATIENCE_MS = 1000;
+
+interface Tracee {
+  readonly pid: number;
+  /** Started by this tracer, or a descendant of such a process. */
+  readonly owned: boolean;
+  /** Has a seccomp filter by which only wanted calls stop. */
+  filtered: boolean;
+  /** The stop at the exit of the call that it is in is wanted. */
+  inCall: boolean;
+}
+
+/**
+ * Follows processes by ptrace(2).
+ * @throws BpfkitError where there is no ptrace that bpfkit knows
+ */
+export function openProcessTracer(options: ProcessTracerOptions): ProcessTracer {
+  const numbers = process.platform === "linux" ? SYSCALLS[process.arch] : undefined;
+  const layout = REGISTERS[process.arch];
+  if (!numbers || !layout)
+    throw new BpfkitError(`bpfkit cannot trace processes on ${process.platform}-${process.arch}`, {
+      code: "ptrace/no-linux",
+      hints: ["Tracing processes needs Linux on x86-64 or arm64"],
+    });
+  return new LinuxProcessTracer(loadNative(), numbers, layout, options);
+}
+
+class LinuxProcessTracer implements ProcessTracer {
+  readonly #native: Native;
+  readonly #numbers: SyscallNumbers;
+  readonly #layout: RegisterLayout;
+  readonly #options: ProcessTracerOptions;
+  readonly #memory: ProcessMemory;
+  /** From the first wait on, when the listeners of signals are there. */
+  #interruptible: Interruptible | undefined;
+  readonly #tracees = new Map<number, Tracee>();
+  /** Stops that were met before their turn. */
+  readonly #pending: TraceStop[] = [];
+  readonly #status = new Int32Array(1);
+  readonly #statusAddress: number;
+  readonly #info = new DataView(new ArrayBuffer(SYSCALL_INFO.size));
+  readonly #infoAddress: number;
+  readonly #message = new BigUint64Array(1);
+  readonly #messageAddress: number;
+
+  constructor(
+    native: Native,
+    numbers: SyscallNumbers,
+    layout: RegisterLayout,
+    options: ProcessTracerOptions,
+  ) {
+    this.#native = native;
+    this.#numbers = numbers;
+    this.#layout = layout;
+    this.#options = options;
+    this.#memory = new ProcessMemory(native, numbers);
+    this.#statusAddress = Number(native.address(new Uint8Array(this.#status.buffer)));
+    this.#infoAddress = Number(native.address(new Uint8Array(this.#info.buffer)));
+    this.#messageAddress = Number(native.address(new Uint8Array(this.#message.buffer)));
+  }
+
+  get size(): number {
+    return this.#tracees.size;
+  }
+
+  start(command: TracedCommand): number {
+    const pid = spawnStopped(this.#native, command);
+    try {
+      this.#waitFor(pid, WAIT.UNTRACED);
+      this.#seize(pid, true);
+      const tracee = this.#add(pid, true);
+      this.#native.syscall(this.#numbers.kill, pid, SIGNAL.CONT);
+      this.#prepare(tracee);
+      return pid;
+    } catch (error) {
+      this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
+      this.#wait4(pid, 0);
+      this.#tracees.delete(pid);
+      throw error;
+    }
+  }
+
+  attach(pid: number): void {
+    // Threads may come while we look.
+    for (let found = true; found;) {
+      found = false;
+      for (const thread of this.#threads(pid)) {
+        if (this.#tracees.has(thread)) continue;
+        this.#seize(thread, false);
+        this.#add(thread, false);
+        this.#ptrace(PTRACE.INTERRUPT, thread, 0, 0);
+        found = true;
+      }
+    }
+  }
+
+  wait(): TraceStop | "interrupted" | undefined {
+    this.#interruptible ??= new Interruptible(this.#native, this.#numbers);
+    for (;;) {
+      const pending = this.#pending.shift();
+      if (pending) return pending;
+      if (this.#tracees.size === 0) return undefined;
+      const pid = this.#wait4(-1, WAIT.NOTHREAD);
+      if (pid < 0) {
+        if (this.#native.errno() === ERRNO.EINTR) return "interrupted";
+        this.#tracees.clear();
+        return undefined;
+      }
+      const stop = this.#decode(pid, this.#status[0]!);
+      if (stop) return stop;
+    }
+  }
+
+  poll(): TraceStop | "idle" | undefined {
+    for (;;) {
+      const pending = this.#pending.shift();
+      if (pending) return pending;
+      if (this.#tracees.size === 0) return undefined;
+      const pid = this.#wait4(-1, WAIT.NOTHREAD | WAIT.NOHANG);
+      if (pid === 0) return "idle";
+      if (pid < 0) {
+        if (this.#native.errno() === ERRNO.EINTR) continue;
+        this.#tracees.clear();
+        return undefined;
+      }
+      const stop = this.#decode(pid, this.#status[0]!);
+      if (stop) return stop;
+    }
+  }
+
+  resume(stop: TraceStop, options: ResumeOptions = {}): void {
+    const tracee = this.#tracees.get(stop.pid);
+    if (!tracee || stop.kind === "exited" || stop.kind === "killed") return;
+    if (stop.kind === "groupStop") {
+      this.#ptrace(PTRACE.LISTEN, stop.pid, 0, 0);
+      return;
+    }
+    if (stop.kind === "entry") tracee.inCall = options.exit !== false;
+    const signal = stop.kind === "signal" && options.deliver !== false ? stop.signal : 0;
+    this.#continue(tracee, signal, options.step === true);
+  }
+
+  read(pid: number, address: bigint, length: number): Uint8Array {
+    return this.#memory.read(pid, address, length);
+  }
+
+  write(pid: number, address: bigint, bytes: Uint8Array): boolean {
+    let fd: number;
+    try {
+      fd = openSync(`/proc/${pid}/mem`, "r+");
+    } catch {
+      return false;
+    }
+    try {
+      return writeSync(fd, bytes, 0, bytes.length, Number(address)) === bytes.length;
+    } catch {
+      return false;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  registers(pid: number): Registers | undefined {
+    return this.#registers(pid);
+  }
+
+  setRegisters(pid: number, registers: Registers): void {
+    this.#registerSet(PTRACE.SETREGSET, pid, NT_PRSTATUS, registers.bytes);
+  }
+
+  signalInfo(pid: number): Uint8Array | undefined {
+    const bytes = new Uint8Array(SIGINFO_SIZE);
+    const failed = this.#ptrace(PTRACE.GETSIGINFO, pid, 0, this.#native.address(bytes)) < 0;
+    return failed ? undefined : bytes;
+  }
+
+  [Symbol.dispose](): void {
+    this.#pending.length = 0;
+    try {
+      for (const { pid, owned } of this.#tracees.values())
+        if (owned) this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
+        else this.#ptrace(PTRACE.INTERRUPT, pid, 0, 0);
+      this.#letGo();
+    } finally {
+      this.#interruptible?.[Symbol.dispose]();
+    }
+  }
+
+  /** Waits for the threads to stop or end. What is still there after a while the kernel lets go with this thread. */
+  #letGo(): void {
+    const end = Date.now() + DETACH_PATIENCE_MS;
+    while (this.#tracees.size > 0 && Date.now() < end) {
+      const pid = this.#wait4(-1, WAIT.NOTHREAD | WAIT.NOHANG);
+      if (pid === 0) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+        continue;
+      }
+      if (pid < 0) {
+        if (this.#native.errno() === ERRNO.EINTR) continue;
+        break;
+      }
+      const status = this.#status[0]!;
+      const tracee = this.#tracees.get(pid);
+      if ((status & 0xff) !== 0x7f) {
+        this.#tracees.delete(pid);
+        continue;
+      }
+      if (tracee?.owned === true) {
+        this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
+        continue;
+      }
+      const stopSignal = (status >> 8) & 0xff;
+      const delivered = status >> 16 === 0 && stopSignal !== (SIGNAL.TRAP | 0x80) ? stopSignal : 0;
+      this.#ptrace(PTRACE.DETACH, pid, 0, delivered);
+      this.#tracees.delete(pid);
+    }
+    this.#tracees.clear();
+  }
+
+  #add(pid: number, owned: boolean, filtered = false): Tracee {
+    const tracee: Tracee = { pid, owned, filtered, inCall: false };
+    this.#tracees.set(pid, tracee);
+    return tracee;
+  }
+
+  #threads(pid: number): number[] {
+    try {
+      return readdirSync(`/proc/${pid}/task`).map(Number);
+    } catch (cause) {
+      throw new BpfkitError(`There is no process ${pid}`, { code: "ptrace/no-process", cause });
+    }
+  }
+
+  #seize(pid: number, owned: boolean): void {
+    const { follow, exits = false } = this.#options;
+    const { TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, TRACEEXEC, TRACEEXIT } = PTRACE_O;
+    const { TRACESECCOMP, EXITKILL } = PTRACE_O;
+    const options =
+      TRACESYSGOOD |
+      TRACEEXEC |
+      TRACESECCOMP |
+      (follow ? TRACEFORK | TRACEVFORK | TRACECLONE : 0) |
+      (exits ? TRACEEXIT : 0) |
+      (owned ? EXITKILL : 0);
+    if (this.#ptrace(PTRACE.SEIZE, pid, 0, options) < 0) throw this.#refused(pid, this.#native.errno());
+  }
+
+  #refused(pid: number, errno: number): BpfkitError {
+    const tracer = Number(/^TracerPid:\s*(\d+)/m.exec(readStatus(pid))?.[1] ?? 0);
+    const hints =
+      errno === ERRNO.ESRCH
+        ? ["The process has ended"]
+        : tracer !== 0
+          ? [`Process ${tracer} traces it already, and only one can`]
+          : [
+              "Tracing takes the same user, or CAP_SYS_PTRACE",
+              "Where kernel.yama.ptrace_scope is 1 only descendants can be traced without it: start the command with bpfkit",
+            ];
+    return new BpfkitError(`Cannot trace process ${pid}: ${errnoMessage(errno)} (${errnoName(errno)})`, {
+      code: errno === ERRNO.ESRCH ? "ptrace/no-process" : "ptrace/refused",
+      hints,
+    });
+  }
+
+  /**
+   * Brings a shell that stopped itself to its next system call, gives it the seccomp filter there, and leaves it
+   * before that call.
+   */
+  #prepare(tracee: Tracee): void {
+    const { pid } = tracee;
+    for (;;) {
+      this.#waitFor(pid, 0);
+      const status = this.#status[0]!;
+      if (status >> 8 === (SIGNAL.TRAP | 0x80) && this.#callInfo(pid) === SYSCALL_INFO_OP.ENTRY) break;
+      const event = status >> 16;
+      const signal = (status >> 8) & 0xff;
+      // SIGCONT and the stop that it ends are ours, not the command's.
+      const deliver = event === 0 && signal !== SIGNAL.CONT && signal < SIGNAL.TRAP + 0x80 ? signal : 0;
+      this.#ptrace(PTRACE.SYSCALL, pid, 0, deliver);
+    }
+    const { calls } = this.#options;
+    if (calls !== "all") this.#install(tracee, encodeCallFilter(calls, this.#layout.audit));
+    // The shell's own call comes again, so that whoever follows sees it from its entry.
+    this.#ptrace(tracee.filtered ? PTRACE.CONT : PTRACE.SYSCALL, pid, 0, 0);
+  }
+
+  /** Makes the process set its filter: two calls in place of the one that it is about to make. */
+  #install(tracee: Tracee, filter: Uint8Array): void {
+    const { pid } = tracee;
+    const before = this.#registers(pid);
+    if (!before) throw this.#refused(pid, ERRNO.ESRCH);
+    const { callSize, enteredNumber } = this.#layout;
+    const again = before.copy();
+    again.instructionPointer -= BigInt(callSize);
+    if ("word" in enteredNumber) again.words[this.#layout.callNumber] = before.words[enteredNumber.word]!;
+    // The call that it is in becomes none (-1).
+    if ("word" in enteredNumber) {
+      const skip = before.copy();
+      skip.words[enteredNumber.word] = 0xffff_ffff_ffff_ffffn;
+      this.setRegisters(pid, skip);
+    } else
+      this.#registerSet(PTRACE.SETREGSET, pid, enteredNumber.set, new Uint8Array(Int32Array.of(-1).buffer));
+    this.#toNextCallStop(pid);
+
+    // struct sock_fprog, and the filter behind it, below what the stack's functions may use.
+    const program = new Uint8Array(16 + filter.length);
+    const view = new DataView(program.buffer);
+    const address = (before.stackPointer - RED_ZONE - BigInt(program.length)) & ~15n;
+    view.setUint16(0, filter.length / 8, true);
+    view.setBigUint64(8, address + 16n, true);
+    program.set(filter, 16);
+    if (this.write(pid, address, program)) {
+      const { prctl, seccomp } = this.#numbers;
+      const set = [BigInt(SECCOMP_SET_MODE_FILTER), 0n, address];
+      // Who may administer the system needs no promise, which would keep set-user-id programs from working.
+      tracee.filtered =
+        this.#call(pid, again, seccomp, set) === 0n ||
+        (this.#call(pid, again, prctl, [BigInt(PR_SET_NO_NEW_PRIVS), 1n]) === 0n &&
+          this.#call(pid, again, seccomp, set) === 0n);
+    }
+    this.setRegisters(pid, again);
+  }
+
+  /** Makes a process that is at the end of a call make another one; returns its result. */
+  #call(pid: number, at: RegisterFile, number: number, args: readonly bigint[]): bigint {
+    const registers = at.copy();
+    registers.setCall(number, args);
+    this.setRegisters(pid, registers);
+    this.#toNextCallStop(pid);
+    this.#toNextCallStop(pid);
+    return BigInt.asIntN(64, this.#registers(pid)?.result ?? -1n);
+  }
+
+  #toNextCallStop(pid: number): void {
+    do {
+      this.#ptrace(PTRACE.SYSCALL, pid, 0, 0);
+      this.#waitFor(pid, 0);
+    } while (this.#status[0]! >> 8 !== (SIGNAL.TRAP | 0x80));
+  }
+
+  /** Waits for one process to stop; its end is an error here. */
+  #waitFor(pid: number, options: number): void {
+    for (;;) {
+      if (this.#wait4(pid, options) === pid) break;
+      const errno = this.#native.errno();
+      if (errno !== ERRNO.EINTR) throw this.#refused(pid, errno === ERRNO.ECHILD ? ERRNO.ESRCH : errno);
+    }
+    if ((this.#status[0]! & 0xff) !== 0x7f) throw this.#refused(pid, ERRNO.ESRCH);
+  }
+
+  #wait4(pid: number, options: number): number {
+    return this.#native.syscall(this.#numbers.wait4, pid, this.#statusAddress, options | WAIT.ALL, 0);
+  }
+
+  /** Undefined: nothing for the caller, and the thread goes on. */
+  #decode(pid: number, status: number): TraceStop | undefined {
+    if ((status & 0xff) !== 0x7f) return this.#ended(pid, status);
+    const signal = (status >> 8) & 0xff;
+    const event = (status >> 16) & 0xff;
+    const known = this.#tracees.get(pid);
+    if (!known && event !== PTRACE_EVENT.EXEC) return this.#adopt(pid);
+    if (event === 0) {
+      if (signal === (SIGNAL.TRAP | 0x80)) return this.#callStop(known!);
+      return { kind: "signal", pid, signal };
+    }
+    switch (event) {
+      case PTRACE_EVENT.SECCOMP:
+        return this.#callStop(known!);
+      case PTRACE_EVENT.FORK:
+        return this.#forked(known!, "fork");
+      case PTRACE_EVENT.VFORK:
+        return this.#forked(known!, "vfork");
+      case PTRACE_EVENT.CLONE:
+        return this.#forked(known!, "clone");
+      case PTRACE_EVENT.EXEC:
+        return this.#executed(pid);
+      case PTRACE_EVENT.EXIT:
+        return { kind: "exiting", pid, status: Number(this.#eventMessage(pid)) };
+      case PTRACE_EVENT.STOP:
+        if (
+          signal === SIGNAL.STOP ||
+          signal === SIGNAL.TSTP ||
+          signal === SIGNAL.TTIN ||
+          signal === SIGNAL.TTOU
+        )
+          return { kind: "groupStop", pid, signal };
+        break;
+    }
+    this.#continue(known!, 0, false);
+    return undefined;
+  }
+
+  #ended(pid: number, status: number): TraceStop | undefined {
+    if (!this.#tracees.delete(pid)) return undefined;
+    const signal = status & 0x7f;
+    return signal === 0
+      ? { kind: "exited", pid, code: (status >> 8) & 0xff }
+      : { kind: "killed", pid, signal, coreDumped: (status & 0x80) !== 0 };
+  }
+
+  /** A thread's first stop, which may come before its parent tells of it. */
+  #adopt(pid: number): TraceStop {
+    // What it inherits is its creator's: the thread's own group or parent.
+    const status = readStatus(pid);
+    const group = Number(/^Tgid:\s*(\d+)/m.exec(status)?.[1] ?? 0);
+    const parent = Number(/^PPid:\s*(\d+)/m.exec(status)?.[1] ?? 0);
+    const from = this.#tracees.get(group === pid ? parent : group) ?? [...this.#tracees.values()][0];
+    this.#add(pid, from?.owned ?? false, from?.filtered ?? false);
+    return { kind: "attached", pid };
+  }
+
+  #forked(tracee: Tracee, how: ForkKind): TraceStop {
+    const child = Number(this.#eventMessage(tracee.pid));
+    return { kind: "fork", pid: tracee.pid, child, how };
+  }
+
+  /** execve ends the other threads, and the caller takes the id of the process. */
+  #executed(pid: number): TraceStop {
+    const former = Number(this.#eventMessage(pid));
+    const caller = this.#tracees.get(former);
+    if (former !== pid && caller) {
+      this.#tracees.delete(former);
+      this.#tracees.set(pid, { ...caller, pid });
+    } else if (!this.#tracees.has(pid)) this.#add(pid, true);
+    return { kind: "exec", pid, former };
+  }
+
+  #callStop(tracee: Tracee): TraceStop | undefined {
+    const { pid } = tracee;
+    const op = this.#callInfo(pid);
+    if (op === SYSCALL_INFO_OP.EXIT) {
+      const wanted = tracee.inCall;
+      tracee.inCall = false;
+      if (wanted) {
+        const result = this.#info.getBigInt64(SYSCALL_INFO.exitResult, true);
+        return { kind: "exit", pid, result, failed: this.#info.getUint8(SYSCALL_INFO.exitFailed) !== 0 };
+      }
+    } else if (op === SYSCALL_INFO_OP.ENTRY || op === SYSCALL_INFO_OP.SECCOMP) {
+      const { calls } = this.#options;
+      const number = this.#info.getUint32(SYSCALL_INFO.entryNumber, true);
+      const args = new BigUint64Array(6);
+      for (let index = 0; index < 6; index++)
+        args[index] = this.#info.getBigUint64(SYSCALL_INFO.entryArguments + index * 8, true);
+      if (calls === "all" || passesFilter(calls, number, args))
+        return { kind: "entry", pid, number, args, arch: this.#info.getUint32(SYSCALL_INFO.arch, true) };
+    }
+    this.#continue(tracee, 0, false);
+    return undefined;
+  }
+
+  #callInfo(pid: number): number {
+    const size = this.#ptrace(PTRACE.GET_SYSCALL_INFO, pid, SYSCALL_INFO.size, this.#infoAddress);
+    return size > 0 ? this.#info.getUint8(SYSCALL_INFO.op) : 0;
+  }
+
+  #eventMessage(pid: number): bigint {
+    this.#message[0] = 0n;
+    this.#ptrace(PTRACE.GETEVENTMSG, pid, 0, this.#messageAddress);
+    return this.#message[0];
+  }
+
+  /** ESRCH: it was killed while it stood, which the next wait tells. */
+  #continue(tracee: Tracee, signal: number, step: boolean): void {
+    const { calls } = this.#options;
+    const free = tracee.filtered || (calls !== "all" && calls.length === 0);
+    const request = step ? PTRACE.SINGLESTEP : free && !tracee.inCall ? PTRACE.CONT : PTRACE.SYSCALL;
+    this.#ptrace(request, tracee.pid, 0, signal);
+  }
+
+  #registers(pid: number): RegisterFile | undefined {
+    const registers = new RegisterFile(this.#layout);
+    const failed = this.#registerSet(PTRACE.GETREGSET, pid, NT_PRSTATUS, registers.bytes) < 0;
+    return failed ? undefined : registers;
+  }
+
+  #registerSet(request: number, pid: number, set: number, bytes: Uint8Array): number {
+    const vector = BigUint64Array.of(this.#native.address(bytes), BigInt(bytes.length));
+    return this.#ptrace(request, pid, set, this.#native.address(new Uint8Array(vector.buffer)));
+  }
+
+  #ptrace(request: number, pid: number, address: SyscallArgument, data: SyscallArgument): number {
+    return this.#native.syscall(this.#numbers.ptrace, request, pid, address, data);
+  }
+}
+
+/** Empty where the process is gone. */
+function readStatus(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, "latin1");
+  } catch {
+    return "";
+  }
+}

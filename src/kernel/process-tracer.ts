@@ -1,0 +1,111 @@
+/**
+ * Processes held by their tracer: what they do stops them, and they wait until they are let go again. One
+ * tracer is used by one thread. Addresses and register values are as the process sees them.
+ */
+export interface ProcessTracer extends Disposable {
+  /**
+   * Starts a program that has not yet run its first instruction; it and all its descendants are killed when
+   * the tracer ends, however it ends.
+   * @throws BpfkitError `ptrace/no-command`, `ptrace/refused`
+   */
+  start(command: TracedCommand): number;
+  /**
+   * Takes hold of a running process with all its threads. They are let go again when the tracer ends.
+   * @throws BpfkitError `ptrace/no-process`, `ptrace/refused`
+   */
+  attach(pid: number): void;
+  /**
+   * Waits for the next stop: `interrupted` when a signal wants the event loop, undefined when nothing is
+   * traced any more.
+   */
+  wait(): TraceStop | "interrupted" | undefined;
+  /** As {@link wait}, but "idle" at once where nothing has stopped. */
+  poll(): TraceStop | "idle" | undefined;
+  /** Lets a stopped thread go on. Every stop but an end must be answered so, or with {@link detach}. */
+  resume(stop: TraceStop, options?: ResumeOptions): void;
+  /** Reads at most `length` bytes; fewer where the memory ends, none where there is none. */
+  read(pid: number, address: bigint, length: number): Uint8Array;
+  /** Writes even where the process itself may not, as into its code. False if it cannot be done. */
+  write(pid: number, address: bigint, bytes: Uint8Array): boolean;
+  /** Registers of a stopped thread, undefined if it is gone. */
+  registers(pid: number): Registers | undefined;
+  setRegisters(pid: number, registers: Registers): void;
+  /** struct siginfo (128 bytes) of a thread at a signal stop. */
+  signalInfo(pid: number): Uint8Array | undefined;
+  /** Threads that are traced now. */
+  readonly size: number;
+}
+
+export interface TracedCommand {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface ProcessTracerOptions {
+  /** New processes and threads are traced as well. */
+  readonly follow: boolean;
+  /** The calls that stop their caller, at entry and at exit; other calls run at full speed where possible. */
+  readonly calls: "all" | readonly CallFilter[];
+  /** A stop before a thread's end, while its memory is still there. */
+  readonly exits?: boolean;
+}
+
+/** A system call by number, optionally only where an argument's low 32 bits fit: `(argument & mask) == value`. */
+export interface CallFilter {
+  readonly number: number;
+  readonly argument?: { readonly index: number; readonly mask: number; readonly value: number };
+}
+
+export interface ResumeOptions {
+  /** At a signal stop: false keeps the signal from the process. */
+  readonly deliver?: boolean;
+  /** At a call's entry: false leaves out the stop at its exit. */
+  readonly exit?: boolean;
+  /** One instruction only. */
+  readonly step?: boolean;
+}
+
+/** `pid` is always a thread's id, which is the process's for the first thread. */
+export type TraceStop =
+  /** A thread is traced from now on. */
+  | { readonly kind: "attached"; readonly pid: number }
+  | {
+      readonly kind: "entry";
+      readonly pid: number;
+      readonly number: number;
+      readonly args: BigUint64Array;
+      /** AUDIT_ARCH_*: which table the number is of. */
+      readonly arch: number;
+    }
+  | { readonly kind: "exit"; readonly pid: number; readonly result: bigint; readonly failed: boolean }
+  | { readonly kind: "fork"; readonly pid: number; readonly child: number; readonly how: ForkKind }
+  /** `former` is the id of the thread that called execve, which has the process's id from now on. */
+  | { readonly kind: "exec"; readonly pid: number; readonly former: number }
+  | { readonly kind: "signal"; readonly pid: number; readonly signal: number }
+  /** The process is stopped as by SIGSTOP, until SIGCONT. */
+  | { readonly kind: "groupStop"; readonly pid: number; readonly signal: number }
+  | { readonly kind: "step"; readonly pid: number }
+  /** The thread ends now; only with `exits`. `status` as of wait(2). */
+  | { readonly kind: "exiting"; readonly pid: number; readonly status: number }
+  | { readonly kind: "exited"; readonly pid: number; readonly code: number }
+  | {
+      readonly kind: "killed";
+      readonly pid: number;
+      readonly signal: number;
+      readonly coreDumped: boolean;
+    };
+
+export type ForkKind = "fork" | "vfork" | "clone";
+
+/** The general registers, raw, with the few that every architecture has by name. */
+export interface Registers {
+  /** As the kernel's user_regs_struct (x86-64) or user_pt_regs (arm64). */
+  readonly bytes: Uint8Array;
+  instructionPointer: bigint;
+  stackPointer: bigint;
+  /** Of a function or a system call. */
+  result: bigint;
+  /** The n-th argument of a function by the platform's calling convention; those in registers only. */
+  argument(index: number): bigint;
+}

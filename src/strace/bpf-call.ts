@@ -31,11 +31,7 @@ export function bpfArguments(args: BigUint64Array, view: ProcessView, detail: De
   const address = args[1]!;
   const size = Number(BigInt.asUintN(32, args[2]!));
   const command = bpfCommand(args);
-  const values = [
-    oneOfValue(COMMAND, number),
-    attrValue(command, address, size, view, detail),
-    decimal(size),
-  ];
+  const values = [commandValue(number), attrValue(command, address, size, view, detail), decimal(size)];
   return (Number(number) & BPF_COMMON_ATTRS) === 0
     ? values
     : [
@@ -43,6 +39,14 @@ export function bpfArguments(args: BigUint64Array, view: ProcessView, detail: De
         commonValue(args[3]!, Number(BigInt.asUintN(32, args[4]!)), view, detail),
         decimal(args[4]!),
       ];
+}
+
+function commandValue(number: bigint): Value {
+  const common = BigInt(BPF_COMMON_ATTRS);
+  const value = oneOfValue(COMMAND, number & ~common);
+  return (number & common) === 0n || value.kind !== "word"
+    ? value
+    : { kind: "word", text: `${value.text}|BPF_COMMON_ATTRS` };
 }
 
 function attrValue(

@@ -23,7 +23,7 @@ if (existsSync(input)) {
   await build({
     input: { main: input },
     platform: "node",
-    external: ["koffi"],
+    external: ["koffi", "@alexaltea/capstone-js"],
     logLevel: "warn",
     output: { dir: folder, format: "cjs", sourcemap: true, chunkFileNames: "[name]-[hash].js" },
   });

@@ -6,7 +6,7 @@ import { dirname, join, relative } from "node:path";
 import { root } from "./setup.mjs";
 
 /** Which room alone may import a package. */
-const PACKAGES = { koffi: "kernel/linux" };
+const PACKAGES = { koffi: "kernel/linux", "@alexaltea/capstone-js": "disassembler" };
 
 const src = join(root, "src");
 const rooms = readRooms();

@@ -1,185 +1,120 @@
 import { writeFileSync } from "node:fs";
-import { BtfKind } from "../btf/index.ts";
-import type { Btf } from "../btf/index.ts";
+import { openDisassembler } from "../disassembler/index.ts";
 import { programCode, programInfo } from "../inspect/index.ts";
-import type { CodeLine, ProgramCode } from "../inspect/index.ts";
-import { CALL, CLASS, disassemble, encode, JUMP } from "../isa/index.ts";
-import type { DisassembledInsn, Insn } from "../isa/index.ts";
+import { encode } from "../isa/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { DONE } from "./command.ts";
-import type { Command } from "./command.ts";
+import type { Answer, Command } from "./command.ts";
+import type { DumpedProgram, DumpFlags } from "./dumped-program.ts";
 import { fullProgramName, objectBtf, openAll } from "./handle.ts";
+import { jitedJson, jitedText } from "./jited-text.ts";
 import { headJson, headText } from "./program-head.ts";
 import type { ProgramHead } from "./program-head.ts";
 import type { Json } from "./json.ts";
-import { functionText } from "./prototype.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { ToolError } from "./tool-error.ts";
+import { xlatedGraph } from "./xlated-graph.ts";
+import { xlatedJson, xlatedText } from "./xlated-text.ts";
 
-interface DumpedProgram {
-  readonly head: ProgramHead;
-  readonly code: ProgramCode;
-  readonly btf: Btf | undefined;
-  readonly lines: readonly DisassembledInsn[];
+interface DumpOptions extends DumpFlags {
+  readonly visual: boolean;
+  readonly file: string | undefined;
 }
 
-interface DumpFlags {
-  readonly opcodes: boolean;
-  readonly lineNumbers: boolean;
+/** One form of a program's code. */
+interface Form {
+  readonly bytes: (program: DumpedProgram) => Uint8Array;
+  readonly text: (program: DumpedProgram, options: DumpOptions) => string;
+  readonly json: (program: DumpedProgram, options: DumpOptions) => Json;
 }
 
-const INSN_SIZE = 8;
+const HIDDEN = ["Run as root with kernel.kptr_restrict below 2 (sysctl kernel.kptr_restrict=1)"];
 
-/** prog dump xlated PROG [file FILE | [opcodes] [linum]]. */
-export const dumpProgram: Command = async ({ args, kernel: open }) => {
+const XLATED: Form = {
+  bytes: ({ code }) => encode(code.insns),
+  text: (program, options) => (options.visual ? xlatedGraph(program, options) : xlatedText(program, options)),
+  json: xlatedJson,
+};
+
+/** prog dump {xlated|jited} PROG [file FILE | opcodes | linum | visual]. */
+export const dumpProgram: Command = async ({ args, options: { json }, kernel: open }) => {
   args.require(3, "prog dump");
-  if (!args.accept("xlated")) throw new ToolError(`expected 'xlated', got: ${args.peek()}`);
+  const jited = args.accept("jited");
+  if (!jited && !args.accept("xlated"))
+    throw new ToolError(`expected 'xlated' or 'jited', got: ${args.peek()}`);
   const kernel = await open();
   using opened = openAll(kernel, "prog", args);
-  const { file, flags } = takeDumpFlags(args, opened.fds.length > 1);
-  const programs = opened.fds.map((fd) => readProgram(kernel, fd));
-  if (file !== undefined) {
-    writeFileSync(file, encode(programs[0]!.code.insns));
-    return DONE;
-  }
-  const several = programs.length > 1;
+  const several = opened.fds.length > 1;
+  const options = dumpOptions(args, several, json);
+  const symbols = new KernelSymbols(kernel.files.kallsyms());
+  const programs = opened.fds.map((fd) => readProgram(kernel, fd, symbols, jited));
+  const form = jited ? await jitedForm(kernel.release.arch, options.file !== undefined) : XLATED;
+  if (options.file !== undefined) return save(options.file, form.bytes(programs[0]!.program));
   return {
     text: () =>
       programs
-        .map((program) => `${several ? headText(program.head) : ""}${dumpText(program, flags)}`)
+        .map(({ program, head }) => `${several ? headText(head) : ""}${form.text(program, options)}`)
         .join("\n"),
     json: () => {
-      const dumps = programs.map((program) => dumpJson(program, flags));
+      const dumps = programs.map(({ program }) => form.json(program, options));
       return several
-        ? programs.map((program, index) => ({ ...headJson(program.head), insns: dumps[index] ?? [] }))
+        ? programs.map(({ head }, index) => ({ ...headJson(head), insns: dumps[index] ?? [] }))
         : (dumps[0] ?? []);
     },
-  };
+  } satisfies Answer;
 };
 
-function takeDumpFlags(
-  args: Arguments,
-  several: boolean,
-): { readonly file: string | undefined; readonly flags: DumpFlags } {
-  let file: string | undefined;
-  let flags: DumpFlags = { opcodes: false, lineNumbers: false };
+function dumpOptions(args: Arguments, several: boolean, json: boolean): DumpOptions {
+  let [file, opcodes, visual, lineNumbers] = [undefined as string | undefined, false, false, false];
   while (args.left > 0) {
-    if (args.accept("file")) {
-      if (several) throw new ToolError("several programs matched");
-      file = args.take("FILE");
-    } else if (args.accept("opcodes")) flags = { ...flags, opcodes: true };
-    else if (args.accept("linum")) flags = { ...flags, lineNumbers: true };
+    if (args.accept("file")) file = args.take("file path");
+    else if (args.accept("opcodes")) opcodes = true;
+    else if (args.accept("visual")) visual = true;
+    else if (args.accept("linum")) lineNumbers = true;
     else args.end();
   }
-  if (file !== undefined && (flags.opcodes || flags.lineNumbers))
+  if (several && (visual || file !== undefined)) throw new ToolError("several programs matched");
+  if (file !== undefined && (opcodes || visual || lineNumbers))
     throw new ToolError("'file' is not compatible with 'opcodes', 'visual', or 'linum'");
-  return { file, flags };
+  if (json && visual) throw new ToolError("'visual' is not compatible with JSON output");
+  return { file, opcodes, visual, lineNumbers };
 }
 
-function readProgram(kernel: Kernel, fd: Fd): DumpedProgram {
+function readProgram(
+  kernel: Kernel,
+  fd: Fd,
+  symbols: KernelSymbols,
+  jited: boolean,
+): { readonly program: DumpedProgram; readonly head: ProgramHead } {
   const info = programInfo(kernel, fd);
   const code = programCode(kernel, fd);
-  if (code.insns.length === 0 && info.xlatedSize > 0)
-    throw new ToolError("the kernel does not show the program's instructions", 255, [
-      "Run as root with kernel.kptr_restrict below 2 (sysctl kernel.kptr_restrict=1)",
+  if (jited && info.jitedSize === 0)
+    throw new ToolError("the program has no machine code: it is interpreted, or the code is hidden", 255, [
+      "The JIT is on where /proc/sys/net/core/bpf_jit_enable holds 1",
+      ...HIDDEN,
     ]);
-  const symbols = new KernelSymbols(kernel.files.kallsyms());
-  const lines = disassemble(code.insns, { callee: (insn) => calleeName(symbols, code, insn) });
+  if (jited ? code.jited.length === 0 : code.insns.length === 0 && info.xlatedSize > 0)
+    throw new ToolError("the kernel does not show the program's instructions", 255, HIDDEN);
+  const btf = info.btfId === 0 ? undefined : objectBtf(kernel, info.btfId);
+  return { program: { code, btf, symbols }, head: { info, name: fullProgramName(kernel, fd) } };
+}
+
+/** The library is loaded only where instructions are read, not to save bytes. */
+async function jitedForm(arch: string, bytesOnly: boolean): Promise<Form> {
+  const disassembler = bytesOnly ? undefined : await openDisassembler(arch);
   return {
-    head: { info, name: fullProgramName(kernel, fd) },
-    code,
-    btf: info.btfId === 0 ? undefined : objectBtf(kernel, info.btfId),
-    lines,
+    bytes: ({ code }) => code.jited,
+    text: (program, options) => jitedText(program, disassembler!, options),
+    json: (program, options) => jitedJson(program, disassembler!, options),
   };
 }
 
-/** `htab_map_update_elem`: the kernel put the distance from __bpf_call_base where the helper's number was. */
-function calleeName(symbols: KernelSymbols, code: ProgramCode, insn: Insn): string | undefined {
-  if (insn.code !== (CLASS.JMP | JUMP.CALL)) return undefined;
-  if (insn.src === CALL.LOCAL) {
-    const address = code.jitedAddresses[insn.imm];
-    const name = address === undefined ? undefined : symbols.nameAt(address);
-    return name === undefined ? undefined : `${signed(insn.offset)}#${name}`;
+function save(path: string, bytes: Uint8Array): Answer {
+  try {
+    writeFileSync(path, bytes, { mode: 0o600 });
+  } catch (error) {
+    throw new ToolError(`can't open file ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return symbols.callee(insn.imm);
-}
-
-function signed(value: number): string {
-  return value < 0 ? String(value) : `+${value}`;
-}
-
-function dumpText({ code, btf, lines }: DumpedProgram, flags: DumpFlags): string {
-  return lines
-    .map(({ slot, slots, text }) => {
-      const proto = prototypeAt(code, btf, slot);
-      const line = lineAt(code, slot);
-      const source = line && btf ? `; ${sourceText(btf, line, flags.lineNumbers)}\n` : "";
-      const opcodes = flags.opcodes ? `       ${hexBytes(insnBytes(code, slot, slots)).join(" ")}\n` : "";
-      const byte = (code.insns[slot]?.code ?? 0).toString(16).padStart(2, "0");
-      return `${proto === undefined ? "" : `${proto}:\n`}${source}${String(slot).padStart(4)}: (${byte}) ${text}\n${opcodes}`;
-    })
-    .join("");
-}
-
-function dumpJson({ code, btf, lines }: DumpedProgram, flags: DumpFlags): Json {
-  return lines.map(({ slot, slots, text }) => {
-    const line = lineAt(code, slot);
-    const byte = (code.insns[slot]?.code ?? 0).toString(16).padStart(2, "0");
-    return {
-      proto: prototypeAt(code, btf, slot),
-      ...(line && btf && lineJson(btf, line, flags.lineNumbers)),
-      disasm: `(${byte}) ${text}`,
-      opcodes: flags.opcodes ? opcodesJson(code, slot, slots) : undefined,
-    };
-  });
-}
-
-function prototypeAt({ functions }: ProgramCode, btf: Btf | undefined, slot: number): string | undefined {
-  const start = functions.find(({ insn }) => insn === slot);
-  return start && btf && btf.kind(start.typeId) === BtfKind.Func
-    ? functionText(btf, start.typeId)
-    : undefined;
-}
-
-function lineAt({ lines }: ProgramCode, slot: number): CodeLine | undefined {
-  return lines.find(({ insn }) => insn === slot);
-}
-
-function sourceText(btf: Btf, line: CodeLine, numbers: boolean): string {
-  const text = btf.string(line.lineOffset).trimStart();
-  if (!numbers) return text;
-  return `${text} [file:${btf.string(line.fileOffset)} line_num:${line.line} line_col:${line.column}]`;
-}
-
-function lineJson(btf: Btf, line: CodeLine, numbers: boolean): { readonly [name: string]: Json | undefined } {
-  const src = btf.string(line.lineOffset).trimStart();
-  if (!numbers) return { src };
-  return {
-    src,
-    file: btf.string(line.fileOffset),
-    line_num: line.line === 0 ? undefined : line.line,
-    line_col: line.column === 0 ? undefined : line.column,
-  };
-}
-
-function insnBytes({ insns }: ProgramCode, slot: number, slots: number): Uint8Array {
-  return encode(insns.slice(slot, slot + slots));
-}
-
-function hexBytes(bytes: Uint8Array): string[] {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
-}
-
-function opcodesJson(code: ProgramCode, slot: number, slots: number): Json {
-  const bytes = insnBytes(code, slot, slots);
-  const hex = hexBytes(bytes).map((byte) => `0x${byte}`);
-  const registers = bytes[1]!;
-  return {
-    code: hex[0],
-    src_reg: `0x${(registers >> 4).toString(16)}`,
-    dst_reg: `0x${(registers & 0xf).toString(16)}`,
-    off: hex.slice(2, 4),
-    imm: hex.slice(4, slots * INSN_SIZE),
-  };
+  return DONE;
 }

@@ -66,10 +66,15 @@ export const commands: readonly CommandRow[] = [
   toolCommand(
     "prog",
     "show programs in the kernel and their instructions",
-    "{show [PROG] | dump xlated PROG [opcodes] [linum] | load OBJ FILE | loadall OBJ DIR | pin PROG FILE | attach | detach | tracelog | run PROG data_in FILE | help}",
+    "{show [PROG] | dump {xlated|jited} PROG [{file FILE | [opcodes] [linum] [visual]}] | load OBJ FILE | loadall OBJ DIR | pin PROG FILE | attach | detach | tracelog | run PROG data_in FILE | help}",
     [
       ["bpfkit prog show", "list programs, who holds them and how long they ran"],
       ["bpfkit prog dump xlated id 42 linum", "instructions of a program with its source lines"],
+      ["bpfkit prog dump jited id 42", "the machine code that the kernel runs, with names of what it calls"],
+      [
+        "bpfkit prog dump xlated id 42 visual | dot -Tsvg > flow.svg",
+        "the program's control flow as a picture",
+      ],
     ],
   ),
   toolCommand(

@@ -29,6 +29,8 @@ export interface ProgramCode {
   /** Kernel addresses and sizes of the functions' machine code. */
   readonly jitedAddresses: readonly bigint[];
   readonly jitedSizes: readonly number[];
+  /** Kernel address of each line's first machine instruction. */
+  readonly jitedLines: readonly { readonly address: bigint; readonly line: CodeLine }[];
 }
 
 const LINE_SHIFT = 10;
@@ -46,14 +48,16 @@ export function programCode(kernel: Kernel, fd: Fd): ProgramCode {
       | "nr_func_info"
       | "nr_line_info"
       | "nr_jited_ksyms"
-      | "nr_jited_func_lens",
+      | "nr_jited_func_lens"
+      | "nr_jited_line_info",
     pointer:
       | "xlated_prog_insns"
       | "jited_prog_insns"
       | "func_info"
       | "line_info"
       | "jited_ksyms"
-      | "jited_func_lens",
+      | "jited_func_lens"
+      | "jited_line_info",
     elementSize: number,
   ): Uint8Array => {
     const buffer = new Uint8Array(sizes.number(count) * elementSize);
@@ -71,7 +75,20 @@ export function programCode(kernel: Kernel, fd: Fd): ProgramCode {
   const lines = ask("nr_line_info", "line_info", lineSize);
   const addresses = ask("nr_jited_ksyms", "jited_ksyms", 8);
   const jitedSizes = ask("nr_jited_func_lens", "jited_func_lens", 4);
+  const jitedLineSize = sizes.number("jited_line_info_rec_size");
+  info.setNumber("jited_line_info_rec_size", jitedLineSize);
+  const jitedLines = ask("nr_jited_line_info", "jited_line_info", jitedLineSize);
   kernel.objectInfo(fd, info.bytes, pointers);
+  const sourceLines = records(lines, lineSize, info.number("nr_line_info")).map(
+    ([insn = 0, fileOffset = 0, lineOffset = 0, place = 0]) => ({
+      insn,
+      fileOffset,
+      lineOffset,
+      line: place >>> LINE_SHIFT,
+      column: place & COLUMN_MASK,
+    }),
+  );
+  const lineAddresses = readU64s(jitedLines, jitedLineSize === 8 ? info.number("nr_jited_line_info") : 0);
   return {
     // A kernel that hides its pointers (kptr_restrict) leaves the buffers alone and says length 0.
     insns: decode(insns.subarray(0, info.number("xlated_prog_len"))),
@@ -81,18 +98,14 @@ export function programCode(kernel: Kernel, fd: Fd): ProgramCode {
         typeId,
       }),
     ),
-    lines: records(lines, lineSize, info.number("nr_line_info")).map(
-      ([insn = 0, fileOffset = 0, lineOffset = 0, place = 0]) => ({
-        insn,
-        fileOffset,
-        lineOffset,
-        line: place >>> LINE_SHIFT,
-        column: place & COLUMN_MASK,
-      }),
-    ),
+    lines: sourceLines,
     jited: jited.subarray(0, info.number("jited_prog_len")),
     jitedAddresses: readU64s(addresses, info.number("nr_jited_ksyms")),
     jitedSizes: readU32s(jitedSizes, info.number("nr_jited_func_lens")),
+    jitedLines: sourceLines.flatMap((line, index) => {
+      const address = lineAddresses[index];
+      return address === undefined ? [] : [{ address, line }];
+    }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { buildOptions, straceOptions, traceOptions } from "./options.ts";
+import { buildOptions, explainOptions, straceOptions, traceOptions } from "./options.ts";
 import type { CommandRow, OptionRow } from "./command.ts";
 
 /** Options of the verbs that have bpftool's grammar. */
@@ -62,6 +62,22 @@ export const commands: readonly CommandRow[] = [
     options: buildOptions,
     examples: [["bpfkit build examples/process-creation.bt -o exec.bpf.o", "compile here, trace elsewhere"]],
     run: async (args, invocation) => (await import("./commands/build.ts")).build(args, invocation),
+  },
+  {
+    name: "explain",
+    summary: "say in words what an instruction, a dump, a verifier log or a bpf_attr means",
+    usage: "[OPTION...] {BYTES | INSTRUCTION | FILE | - | attr COMMAND BYTES}",
+    options: explainOptions,
+    examples: [
+      ["bpfkit explain 85 00 00 00 0e 00 00 00", "every field of one instruction"],
+      ["bpfkit explain 0xbf", "what this opcode can be"],
+      ["bpfkit explain 'r1 = *(u64 *)(r10 -8)'", "the same from words"],
+      ["bpfkit prog dump xlated id 42 | bpfkit explain", "a whole program, one line each"],
+      ["bpfkit explain verifier.log", "what was rejected, where, why, and what usually fixes it"],
+      ["bpfkit explain attr MAP_CREATE 01000000040000000800000000010000", "the members of a bpf_attr"],
+      ["bpfkit explain --table", "the instruction set"],
+    ],
+    run: async (args, invocation) => (await import("./commands/explain.ts")).explain(args, invocation),
   },
   toolCommand(
     "prog",

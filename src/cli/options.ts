@@ -98,3 +98,16 @@ export const straceOptions: readonly OptionRow[] = [
   { name: "syscall-times", short: "T", summary: "show how long each call took" },
   help,
 ];
+
+export const explainOptions: readonly OptionRow[] = [
+  { name: "table", short: "t", summary: "print the whole instruction set" },
+  { name: "verbose", short: "v", summary: "every field of every instruction, also of long dumps" },
+  {
+    name: "format",
+    short: "f",
+    value: "FORMAT",
+    choices: ["text", "json"],
+    summary: "text, or one JSON object",
+  },
+  help,
+];

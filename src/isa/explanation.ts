@@ -1,6 +1,6 @@
 import { BPF_FUNC, nameOf } from "../uapi/index.ts";
 import { disassemble } from "./disassembler.ts";
-import { CALL, LDIMM64, classOf, sizeOf } from "./encoding.ts";
+import { ALU, CALL, JUMP, LDIMM64, classOf, sizeOf } from "./encoding.ts";
 import type { ClassName } from "./encoding.ts";
 import type { Insn } from "./insn.ts";
 import { PSEUDO_EXPLANATIONS } from "./opcode-table.ts";
@@ -92,10 +92,17 @@ function codeFields(code: number): FieldExplanation[] {
         value: hex(code & 8),
         meaning: (code & 8) === 0 ? "K: the second operand is imm" : "X: the second operand is register src",
       },
-      { field: "operation", place: "code bits 4-7", value: hex(code & 0xf0), meaning: "which operation" },
+      { field: "operation", place: "code bits 4-7", value: hex(code & 0xf0), meaning: operationName(code) },
     );
   }
   return fields;
+}
+
+/** `MOV`, `JNE`: the name that the bits have in the code's class. */
+function operationName(code: number): string {
+  const klass = classOf(code);
+  const names: Readonly<Record<string, number>> = klass === "ALU" || klass === "ALU64" ? ALU : JUMP;
+  return nameOf(names, code & 0xf0) ?? "unassigned";
 }
 
 type Meanings = Partial<Record<"dst" | "src" | "offset" | "imm", string>>;

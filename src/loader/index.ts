@@ -9,3 +9,5 @@ export { ProgramLoadError } from "./program-load.ts";
 export { LoadedMap } from "./map.ts";
 export type { MapEntry } from "./map.ts";
 export { readVerifierLog, VerifierError } from "./verifier-error.ts";
+export { VERIFIER_MESSAGES, verifierMessage } from "./verifier-messages.ts";
+export type { VerifierMessage } from "./verifier-messages.ts";

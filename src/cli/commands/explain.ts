@@ -1,0 +1,49 @@
+import { existsSync, readFileSync, writeSync } from "node:fs";
+import {
+  explainText,
+  explanationJson,
+  explanationText,
+  opcodeTableJson,
+  opcodeTableText,
+} from "../../explain/index.ts";
+import { parseArguments, usageError } from "../arguments.ts";
+import type { Invocation } from "../command.ts";
+import { explainOptions } from "../options.ts";
+import { writeAll } from "../write-all.ts";
+
+/** `explain`: an instruction, a dump, a verifier log or a bpf_attr, in words. */
+export async function explain(args: readonly string[], invocation: Invocation): Promise<number> {
+  const { options, positionals, rest } = parseArguments(args, explainOptions, invocation);
+  if (options.has("help")) {
+    writeSync(1, await invocation.help());
+    return 0;
+  }
+  const json = options.get("format") === "json";
+  if (options.has("table")) {
+    writeAll(1, json ? line(opcodeTableJson()) : opcodeTableText());
+    return 0;
+  }
+  const explanation = explainText(inputOf([...positionals, ...rest], invocation));
+  writeAll(
+    1,
+    json ? line(explanationJson(explanation)) : explanationText(explanation, options.has("verbose")),
+  );
+  return 0;
+}
+
+function line(value: object): string {
+  return `${JSON.stringify(value)}\n`;
+}
+
+/** The words themselves, or what the file that they name holds; standard input if there are none. */
+function inputOf(words: readonly string[], invocation: Invocation): string {
+  const [first] = words;
+  if (first === undefined) {
+    if (process.stdin.isTTY)
+      throw usageError("Nothing to explain: give bytes, an instruction or a file", invocation);
+    return readFileSync(0, "utf8");
+  }
+  if (words.length > 1) return words.join(" ");
+  if (first === "-") return readFileSync(0, "utf8");
+  return existsSync(first) ? readFileSync(first, "utf8") : first;
+}

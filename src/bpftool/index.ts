@@ -1,2 +1,3 @@
 export { runTool } from "./run.ts";
 export type { ToolHost } from "./run.ts";
+export { fullProgramName } from "./handle.ts";

@@ -1,4 +1,4 @@
-import { buildOptions, explainOptions, straceOptions, traceOptions } from "./options.ts";
+import { buildOptions, explainOptions, straceOptions, topOptions, traceOptions } from "./options.ts";
 import type { CommandRow, OptionRow } from "./command.ts";
 
 /** Options of the verbs that have bpftool's grammar. */
@@ -62,6 +62,18 @@ export const commands: readonly CommandRow[] = [
     options: buildOptions,
     examples: [["bpfkit build examples/process-creation.bt -o exec.bpf.o", "compile here, trace elsewhere"]],
     run: async (args, invocation) => (await import("./commands/build.ts")).build(args, invocation),
+  },
+  {
+    name: "top",
+    summary: "show programs by CPU time, events a second and average run time, live",
+    usage: "[OPTION...]",
+    options: topOptions,
+    examples: [
+      ["bpfkit top", "live in the terminal; h shows the keys"],
+      ["bpfkit top --sort events --filter xdp", "only XDP programs, the busiest first"],
+      ["bpfkit top -n 1 -i 10 -f json", "ten seconds as one line of JSON"],
+    ],
+    run: async (args, invocation) => (await import("./commands/top.ts")).top(args, invocation),
   },
   {
     name: "explain",

@@ -111,3 +111,25 @@ export const explainOptions: readonly OptionRow[] = [
   },
   help,
 ];
+
+export const topOptions: readonly OptionRow[] = [
+  { name: "interval", short: "i", value: "SECONDS", summary: "time between two looks; 1 if not given" },
+  { name: "count", short: "n", value: "NUMBER", summary: "stop after so many" },
+  {
+    name: "sort",
+    short: "s",
+    value: "COLUMN",
+    choices: ["cpu", "events", "average", "total", "id", "type", "name"],
+    summary: "order of the lines; cpu if not given",
+  },
+  { name: "reverse", short: "r", summary: "the other way round" },
+  { name: "filter", value: "TEXT", summary: "only programs whose id, type or name holds this" },
+  {
+    name: "format",
+    short: "f",
+    value: "FORMAT",
+    choices: ["text", "json"],
+    summary: "text, or one JSON object a line",
+  },
+  help,
+];

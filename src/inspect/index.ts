@@ -20,3 +20,5 @@ export type { MiscFeature } from "./probe-programs.ts";
 export { kernelConfig } from "./kernel-config.ts";
 export { pinnedPaths } from "./pinned.ts";
 export type { PinnedPaths } from "./pinned.ts";
+export { programStatistics } from "./program-statistics.ts";
+export type { ProgramStatistics } from "./program-statistics.ts";

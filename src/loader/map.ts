@@ -28,9 +28,11 @@ export class LoadedMap implements Disposable {
   readonly perCpu: boolean;
   /** Bytes from one CPU's value to the next; the value's own size in maps that are not per-CPU. */
   readonly valueStride: number;
+  /** Of what is looked up and updated: all CPUs' values together. */
+  readonly valueBytes: number;
   readonly #kernel: Kernel;
-  readonly #valueBytes: number;
   #batches = true;
+  #open = true;
 
   constructor(kernel: Kernel, spec: MapSpec, fd: Fd) {
     this.#kernel = kernel;
@@ -39,23 +41,53 @@ export class LoadedMap implements Disposable {
     this.fd = fd;
     this.perCpu = PER_CPU.has(spec.type);
     this.valueStride = this.perCpu ? roundUp8(spec.valueSize) : spec.valueSize;
-    this.#valueBytes = this.perCpu ? this.valueStride * kernel.files.possibleCpus().length : this.valueStride;
+    this.valueBytes = this.perCpu ? this.valueStride * kernel.files.possibleCpus().length : this.valueStride;
   }
 
   lookup(key: Uint8Array): Uint8Array | undefined {
-    const value = new Uint8Array(this.#valueBytes);
+    const value = new Uint8Array(this.valueBytes);
     return this.#kernel.bpf("MAP_LOOKUP_ELEM", { map_fd: this.fd, key: this.#key(key), value })
       ? value
       : undefined;
   }
 
   update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): void {
-    if (value.byteLength !== this.#valueBytes)
-      throw new RangeError(
-        `Map ${this.name} takes values of ${this.#valueBytes} bytes, not ${value.byteLength}`,
-      );
-    const attr = { map_fd: this.fd, key: this.#key(key), value, flags: BigInt(flags) };
+    const attr = {
+      map_fd: this.fd,
+      key: this.#key(key),
+      value: this.#value(value),
+      flags: BigInt(flags),
+    };
     this.#kernel.bpf("MAP_UPDATE_ELEM", attr);
+  }
+
+  /** By batches where the kernel has them; what was set before a failure stays. */
+  updateAll(entries: readonly MapEntry[], flags: number = BPF_ANY): void {
+    const pairs = entries.map(({ key, value }) => ({ key: this.#key(key), value: this.#value(value) }));
+    // A batch that failed does not say where; where keys must be new it cannot be done again.
+    const done = flags === BPF_ANY ? this.#updateBatches(pairs) : 0;
+    for (const { key, value } of pairs.slice(done)) this.update(key, value, flags);
+  }
+
+  /** Returns how many of the keys were there. */
+  deleteAll(keys: readonly Uint8Array[]): number {
+    const all = Buffer.concat(keys.map((key) => this.#key(key)));
+    const { keySize } = this.spec;
+    let deleted = 0;
+    for (let from = 0; from < keys.length;) {
+      const count = Math.min(BATCH, keys.length - from);
+      const part = all.subarray(from * keySize, (from + count) * keySize);
+      try {
+        const done = this.#kernel.bpf("MAP_DELETE_BATCH", { map_fd: this.fd, keys: part, count });
+        deleted += done.count;
+        // The batch ends at a key that is not there.
+        from += done.end ? done.count + 1 : done.count;
+      } catch (error) {
+        if (!(error instanceof SyscallError)) throw error;
+        return keys.slice(from).reduce((sum, key) => sum + Number(this.delete(key)), deleted);
+      }
+    }
+    return deleted;
   }
 
   /** False if there was no such key. */
@@ -65,34 +97,56 @@ export class LoadedMap implements Disposable {
 
   /** Everything in the map, by batches where the kernel has them. */
   entries(): MapEntry[] {
-    const batches = this.batchEntries();
-    if (batches) return batches;
-    return this.keys().flatMap((key) => {
+    return [...this.scan()];
+  }
+
+  /**
+   * Walks the map, by batches where the kernel has them. Entries that come or go under the walk may be seen or
+   * not; deleting the ones that were seen is safe.
+   */
+  *scan(): Generator<MapEntry, void, void> {
+    if (this.#batches) {
+      if (yield* this.#scanBatches()) return;
+      this.#batches = false;
+    }
+    for (const key of this.eachKey()) {
       const value = this.lookup(key);
-      return value ? [{ key, value }] : [];
-    });
+      if (value) yield { key, value };
+    }
   }
 
   /** Everything by batches; undefined where the kernel has none for this type of map. */
   batchEntries(): MapEntry[] | undefined {
-    const entries = this.#batches ? this.#lookupBatches() : undefined;
-    this.#batches = entries !== undefined;
-    return entries;
+    if (!this.#batches) return undefined;
+    const entries: MapEntry[] = [];
+    const walk = this.#scanBatches();
+    for (let step = walk.next(); ; step = walk.next()) {
+      if (!step.done) entries.push(step.value);
+      else if (step.value) return entries;
+      else break;
+    }
+    this.#batches = false;
+    return undefined;
   }
 
   keys(): Uint8Array[] {
     return [...this.eachKey()];
   }
 
-  *eachKey(): Generator<Uint8Array> {
-    let key: Uint8Array | undefined;
+  /** The next key is asked for before the last one is handed out: it may then be deleted. */
+  *eachKey(): Generator<Uint8Array, void, void> {
+    let key = this.#nextKey(undefined);
     // Where a key goes away under the walk the kernel begins anew; the bound ends a walk that never settles.
-    for (let count = 0; count < Math.max(1, this.spec.maxEntries); count++) {
-      const next_key = new Uint8Array(this.spec.keySize);
-      if (!this.#kernel.bpf("MAP_GET_NEXT_KEY", { map_fd: this.fd, key, next_key })) return;
-      yield next_key;
-      key = next_key;
+    for (let count = 0; key && count < Math.max(1, this.spec.maxEntries); count++) {
+      const next = this.#nextKey(key);
+      yield key;
+      key = next;
     }
+  }
+
+  #nextKey(key: Uint8Array | undefined): Uint8Array | undefined {
+    const next_key = new Uint8Array(this.spec.keySize);
+    return this.#kernel.bpf("MAP_GET_NEXT_KEY", { map_fd: this.fd, key, next_key }) ? next_key : undefined;
   }
 
   /** Deletes every key; sets every value of an array to zero. */
@@ -103,12 +157,14 @@ export class LoadedMap implements Disposable {
 
   /** Sets every value to zero, and keeps the keys. */
   zero(): void {
-    const value = new Uint8Array(this.#valueBytes);
+    const value = new Uint8Array(this.valueBytes);
     for (const key of this.keys()) this.update(key, value);
   }
 
   [Symbol.dispose](): void {
-    this.#kernel.close(this.fd);
+    // A number that was closed may soon be somebody else's descriptor.
+    if (this.#open) this.#kernel.close(this.fd);
+    this.#open = false;
   }
 
   #key(key: Uint8Array): Uint8Array {
@@ -119,44 +175,75 @@ export class LoadedMap implements Disposable {
     return key;
   }
 
-  /** Undefined where the kernel has no batches for this type of map. */
-  #lookupBatches(): MapEntry[] | undefined {
-    const entries: MapEntry[] = [];
+  #value(value: Uint8Array): Uint8Array {
+    if (value.byteLength !== this.valueBytes)
+      throw new RangeError(
+        `Map ${this.name} takes values of ${this.valueBytes} bytes, not ${value.byteLength}`,
+      );
+    return value;
+  }
+
+  /** False, and nothing was handed out, where the kernel has no batches for this type of map. */
+  *#scanBatches(): Generator<MapEntry, boolean, void> {
     // The cursor is a key for arrays and a u32 for hashes.
     const cursor = new Uint8Array(Math.max(this.spec.keySize, 4));
     let size = Math.max(1, Math.min(BATCH, this.spec.maxEntries));
-    let first = true;
-    for (;;) {
+    let seen = 0;
+    for (let first = true; ;) {
       const keys = new Uint8Array(size * this.spec.keySize);
-      const values = new Uint8Array(size * this.#valueBytes);
+      const values = new Uint8Array(size * this.valueBytes);
+      let end: boolean;
+      let count: number;
       try {
-        const { count, end } = this.#kernel.bpf("MAP_LOOKUP_BATCH", {
+        ({ count, end } = this.#kernel.bpf("MAP_LOOKUP_BATCH", {
           map_fd: this.fd,
           in_batch: first ? undefined : cursor,
           out_batch: cursor,
           keys,
           values,
           count: size,
-        });
-        this.#split(keys, values, count, entries);
-        if (end || entries.length > 2 * this.spec.maxEntries) return entries;
-        first = false;
+        }));
       } catch (error) {
         if (!(error instanceof SyscallError)) throw error;
         if (error.errno === ERRNO.ENOSPC && size < this.spec.maxEntries) size *= 2;
-        else if (first) return undefined;
+        else if (first) return false;
         else throw error;
+        continue;
       }
+      first = false;
+      yield* this.#split(keys, values, count);
+      seen += count;
+      // A map that others fill faster than it is read would never end.
+      if (end || seen > 2 * this.spec.maxEntries) return true;
     }
   }
 
-  #split(keys: Uint8Array, values: Uint8Array, count: number, entries: MapEntry[]): void {
+  /** How many were set: none where the kernel has no batches for this type of map. */
+  #updateBatches(entries: readonly MapEntry[]): number {
+    for (let from = 0; from < entries.length; from += BATCH) {
+      const part = entries.slice(from, from + BATCH);
+      try {
+        this.#kernel.bpf("MAP_UPDATE_BATCH", {
+          map_fd: this.fd,
+          keys: Buffer.concat(part.map(({ key }) => key)),
+          values: Buffer.concat(part.map(({ value }) => value)),
+          count: part.length,
+        });
+      } catch (error) {
+        if (!(error instanceof SyscallError)) throw error;
+        return from;
+      }
+    }
+    return entries.length;
+  }
+
+  *#split(keys: Uint8Array, values: Uint8Array, count: number): Generator<MapEntry, void, void> {
     const { keySize } = this.spec;
     for (let index = 0; index < count; index++)
-      entries.push({
+      yield {
         key: keys.subarray(index * keySize, (index + 1) * keySize),
-        value: values.subarray(index * this.#valueBytes, (index + 1) * this.#valueBytes),
-      });
+        value: values.subarray(index * this.valueBytes, (index + 1) * this.valueBytes),
+      };
   }
 }
 

@@ -1,18 +1,6 @@
 import type { Integer } from "./value.ts";
 
-/** Bytes that came from the kernel, seen both ways; made once for a ring and read in place. */
-export interface Memory {
-  readonly bytes: Buffer;
-  readonly view: DataView;
-}
-
-export function memoryOf(bytes: Uint8Array): Memory {
-  const { buffer, byteOffset, byteLength } = bytes;
-  return {
-    bytes: Buffer.from(buffer, byteOffset, byteLength),
-    view: new DataView(buffer, byteOffset, byteLength),
-  };
-}
+export { memoryOf, type Memory } from "../util/index.ts";
 
 const WORD = 0x1_0000_0000;
 /** High words below this make numbers below 2^53. */

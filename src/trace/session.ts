@@ -19,6 +19,7 @@ import type { AttachTarget, ObjectSpec, PlanMap, PlanProbe, TracePlan } from "..
 import { badPlan, type Memory, type RecordHandler, type Reporter } from "../report/index.ts";
 import { PerfBuffer, pumpRecords, RingBuffer, type Pump, type RecordSource } from "../transport/index.ts";
 import { ERRNO } from "../uapi/index.ts";
+import { DisposalStack } from "../util/index.ts";
 import { compileRecords } from "./actions.ts";
 import { Child } from "./child.ts";
 import { Globals } from "./globals.ts";
@@ -271,7 +272,7 @@ export class TraceSession implements Disposable {
   /** The child's libraries come one by one, and with its end its maps are gone: look now and then. */
   #followMaps(pid: number): void {
     const timer = setInterval(() => this.#resolver.rememberProcess(pid), MAPS_INTERVAL).unref();
-    this.#resources.use({ [Symbol.dispose]: () => clearInterval(timer) });
+    this.#resources.defer(() => clearInterval(timer));
   }
 
   #watchProcess(pid: number): void {
@@ -282,11 +283,9 @@ export class TraceSession implements Disposable {
       watch[Symbol.dispose]();
       this.stop();
     });
-    this.#resources.use({
-      [Symbol.dispose]: () => {
-        watch[Symbol.dispose]();
-        kernel.close(process);
-      },
+    this.#resources.defer(() => {
+      watch[Symbol.dispose]();
+      kernel.close(process);
     });
   }
 
@@ -300,7 +299,7 @@ export class TraceSession implements Disposable {
       const program = this.#program(probe);
       const listener = (): void => void runProgram(this.#options.kernel, program);
       process.on(target.signal, listener);
-      this.#resources.use({ [Symbol.dispose]: () => void process.off(target.signal, listener) });
+      this.#resources.defer(() => void process.off(target.signal, listener));
     }
     return any;
   }
@@ -362,18 +361,4 @@ async function aborted(signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-/** What was opened, closed in reverse. Node 20 has no DisposableStack of its own. */
-class DisposalStack implements Disposable {
-  readonly #opened: Disposable[] = [];
-
-  use<T extends Disposable>(resource: T): T {
-    this.#opened.push(resource);
-    return resource;
-  }
-
-  [Symbol.dispose](): void {
-    for (const resource of this.#opened.splice(0).toReversed()) resource[Symbol.dispose]();
-  }
 }

@@ -8,15 +8,18 @@ const DISCARD = BPF_RINGBUF.DISCARD_BIT | 0;
 const LENGTH_MASK = ~(BUSY | DISCARD);
 const HEADER_SIZE = BPF_RINGBUF.HDR_SZ;
 const TWO_TO_32 = 2 ** 32;
+/** Room is given back when this part of the ring was read: each time costs a barrier. */
+const RELEASES = 16;
 
 /**
  * Reader of a BPF_MAP_TYPE_RINGBUF map of `size` bytes, in place: the kernel maps the data pages twice in a
- * row, so no record wraps.
+ * row, so no record wraps. A ring has one reader.
  */
 export class RingBuffer implements RecordSource {
   readonly lost = 0;
   readonly fds: readonly Fd[];
   readonly #size: number;
+  readonly #mask: number;
   readonly #consumer: MappedRegion;
   readonly #producer: MappedRegion;
   readonly #consumed: BigUint64Array;
@@ -25,13 +28,24 @@ export class RingBuffer implements RecordSource {
   readonly #produced: BigUint64Array;
   readonly #headers: Int32Array;
   readonly #area: RecordArea;
+  /** How far records were handed over, and how far the kernel knows. */
+  #position: number;
+  #released: number;
+  /** Where the producers were when last looked at. */
+  #end: number;
 
   constructor(kernel: Kernel, map: Fd, size: number) {
     const page = kernel.pageSize;
     this.fds = [map];
     this.#size = size;
+    this.#mask = size - 1;
     this.#consumer = kernel.mmap(map, page, "readWrite");
-    this.#producer = kernel.mmap(map, page + 2 * size, "read", page);
+    try {
+      this.#producer = kernel.mmap(map, page + 2 * size, "read", page);
+    } catch (error) {
+      this.#consumer[Symbol.dispose]();
+      throw error;
+    }
     this.#consumed = new BigUint64Array(this.#consumer.buffer, 0, 1);
     this.#consumedHalves = new Int32Array(this.#consumer.buffer, 0, 2);
     this.#produced = new BigUint64Array(this.#producer.buffer, 0, 1);
@@ -40,27 +54,16 @@ export class RingBuffer implements RecordSource {
       bytes: Buffer.from(this.#producer.buffer, page, 2 * size),
       view: new DataView(this.#producer.buffer, page, 2 * size),
     };
+    this.#position = Number(Atomics.load(this.#consumed, 0));
+    this.#released = this.#position;
+    this.#end = this.#position;
   }
 
   drain(handle: RecordHandler, limit: number): number {
-    let count = 0;
-    let position = Number(Atomics.load(this.#consumed, 0));
-    // The producer is read anew behind every stretch: a record that was committed while the last ones were
-    // read raises no wake-up.
-    for (;;) {
-      const end = Number(Atomics.load(this.#produced, 0));
-      if (position >= end) return count;
-      while (position < end) {
-        const offset = position % this.#size;
-        const header = Atomics.load(this.#headers, offset >>> 2);
-        if ((header & BUSY) !== 0) return count;
-        const length = header & LENGTH_MASK;
-        const keepOn = (header & DISCARD) !== 0 || this.#hand(handle, offset + HEADER_SIZE, length);
-        if ((header & DISCARD) === 0) count++;
-        position += HEADER_SIZE + ((length + 7) & ~7);
-        this.#release(position);
-        if (!keepOn || count >= limit) return count;
-      }
+    try {
+      return this.#drain(handle, limit);
+    } finally {
+      this.#release();
     }
   }
 
@@ -69,14 +72,40 @@ export class RingBuffer implements RecordSource {
     this.#producer[Symbol.dispose]();
   }
 
-  #hand(handle: RecordHandler, offset: number, length: number): boolean {
-    return handle(this.#area, offset, length) !== false;
+  #drain(handle: RecordHandler, limit: number): number {
+    let count = 0;
+    // The producer is read anew behind every stretch, and a record that is not finished is looked at again once
+    // the room in front of it was given back: what is committed in between raises no wake-up.
+    while (count < limit) {
+      if (this.#position >= this.#end) {
+        this.#release();
+        this.#end = Number(Atomics.load(this.#produced, 0));
+        if (this.#position >= this.#end) break;
+      }
+      const offset = this.#position & this.#mask;
+      let header = Atomics.load(this.#headers, offset >>> 2);
+      if ((header & BUSY) !== 0) {
+        this.#release();
+        header = Atomics.load(this.#headers, offset >>> 2);
+        if ((header & BUSY) !== 0) break;
+      }
+      const length = header & LENGTH_MASK;
+      this.#position += HEADER_SIZE + ((length + 7) & ~7);
+      if ((header & DISCARD) !== 0) continue;
+      count++;
+      if (handle(this.#area, offset + HEADER_SIZE, length) === false) break;
+      if (this.#position - this.#released > this.#size / RELEASES) this.#release();
+    }
+    return count;
   }
 
-  /** Gives the record's room back. The low half alone changes, but for every 4 GiB. */
-  #release(position: number): void {
+  /** Gives room back. The low half alone changes, but for every 4 GiB. */
+  #release(): void {
+    const position = this.#position;
+    if (position === this.#released) return;
     const high = Math.floor(position / TWO_TO_32);
     if (high === this.#consumedHalves[1]) Atomics.store(this.#consumedHalves, 0, position | 0);
     else Atomics.store(this.#consumed, 0, BigInt(position));
+    this.#released = position;
   }
 }

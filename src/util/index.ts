@@ -8,4 +8,7 @@ export {
   OutOfBoundsError,
 } from "./bytes.ts";
 export { findProgram } from "./find-program.ts";
+export { DisposalStack } from "./disposal-stack.ts";
 export { lazy } from "./lazy.ts";
+export { emptyRecord } from "./record.ts";
+export { memoryOf, type Memory } from "./memory.ts";

@@ -1,2 +1,20 @@
-// The curated face of the package; grows with the rooms it re-exports.
+// The package's face: what `import ... from "bpfkit"` gives. docs/api.md is made from it.
+export * from "./library/index.ts";
+export { CodecError, compileCodec, shapeOf } from "./codec/index.ts";
+export type { Codec, CodecErrorCode, Input, Shape, ShapeField } from "./codec/index.ts";
+export { AttachError } from "./attach/index.ts";
+export type { HookTarget, Link } from "./attach/index.ts";
+export { BtfError } from "./btf/index.ts";
+export { DiagnosticError } from "./diagnostic.ts";
+export type { Diagnostic } from "./diagnostic.ts";
+export { ElfError } from "./elf/index.ts";
 export { BpfkitError } from "./errors.ts";
+export type { MapInfo, ProgramInfo } from "./inspect/index.ts";
+export { SyscallError } from "./kernel/index.ts";
+export type { BpfAttr, BpfCommand, BpfResult, Fd, Kernel } from "./kernel/index.ts";
+export { Features, VerifierError } from "./loader/index.ts";
+export { ObjectError } from "./object/index.ts";
+export type { MapSpec, ObjectSpec, ProgramSpec } from "./object/index.ts";
+export { openKernel } from "./open-kernel.ts";
+export type { KernelOptions } from "./open-kernel.ts";
+export { BPF_ATTACH_TYPE, BPF_F, BPF_MAP_TYPE, BPF_PROG_TYPE, ERRNO } from "./uapi/index.ts";

@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import type { Kernel } from "../kernel/index.ts";
+import { Features, loadObject } from "../loader/index.ts";
+import { fromElf } from "../object/index.ts";
+import type { MapSpec, ObjectSpec } from "../object/index.ts";
+import { openKernel } from "../open-kernel.ts";
+import { describeObject } from "../schema/index.ts";
+import { DisposalStack } from "../util/index.ts";
+import { BpfObject } from "./bpf-object.ts";
+import type { ObjectTypes, UnknownObject } from "./bpf-object.ts";
+import { initialContents } from "./globals.ts";
+import { LibraryError } from "./library-error.ts";
+
+/** A BPF object: path of an ELF file, its bytes, or a spec. */
+export type ObjectInput = string | URL | Uint8Array | ObjectSpec;
+
+export interface LoadOptions {
+  /** Absent: the running kernel, opened for this object alone. */
+  readonly kernel?: Kernel;
+  /** First values of global variables, constants (`const volatile`) among them. */
+  readonly globals?: Readonly<Record<string, unknown>>;
+  /** Changes to maps before they are created, by name. */
+  readonly maps?: Readonly<Record<string, MapChanges>>;
+  /** Which programs to load, by name; absent: all but those whose section begins with `?`. */
+  readonly programs?: Readonly<Record<string, boolean>>;
+  /** Struct of the records of ring and perf buffers by map name, as `struct event`, where the object does not tell. */
+  readonly events?: Readonly<Record<string, string>>;
+  /** 1 or 2: keep the verifier's log of every program. */
+  readonly logLevel?: number;
+}
+
+export interface MapChanges {
+  /** Elements; bytes of rings. */
+  readonly maxEntries?: number;
+}
+
+/**
+ * Loads an object into the kernel: creates its maps, relocates its programs against the kernel's types and loads
+ * them. Nothing stays if it fails. Skeletons (`bpfkit gen skeleton`) call it with the object's types.
+ *
+ * @throws LibraryError for options that name nothing; ElfError, BtfError, ObjectError for a broken object;
+ *   VerifierError with the verifier's log; SyscallError for other refusals
+ *
+ * @example
+ * ```ts
+ * import { assembleObject, load } from "bpfkit";
+ *
+ * await using object = await load(assembleObject("socket", "w0 = 7\nexit"));
+ * console.log(object.program("program").testRun({ data: new Uint8Array(14) }).result);
+ * // prints 7
+ * ```
+ */
+export async function load<T extends ObjectTypes = UnknownObject>(
+  input: ObjectInput,
+  options: LoadOptions = {},
+): Promise<BpfObject<T>> {
+  const spec = adjusted(readObject(input), options);
+  const schema = describeObject(spec, options.events ? { events: options.events } : {});
+  const contents = initialContents(
+    schema.globals,
+    (section) => spec.maps.find(({ name }) => name === section)?.contents,
+    options.globals ?? {},
+  );
+  const resources = new DisposalStack();
+  try {
+    const kernel = options.kernel ?? resources.use(await openKernel());
+    const { logLevel = 0 } = options;
+    const loaded = resources.use(loadObject(spec, { kernel, contents, logLevel }));
+    return new BpfObject<T>({ kernel, features: new Features(kernel), loaded, schema, resources });
+  } catch (error) {
+    resources[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * Reads a BPF object; what comes out is plain data, the same on every machine.
+ * @throws LibraryError `library/no-file`; ElfError, BtfError, ObjectError for broken bytes
+ */
+export function readObject(input: ObjectInput): ObjectSpec {
+  if (typeof input === "string" || input instanceof URL) return fromElf(readFile(input)).spec;
+  return input instanceof Uint8Array ? fromElf(input).spec : input;
+}
+
+function readFile(path: string | URL): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LibraryError("library/no-file", `Cannot read ${String(path)}: ${reason}`, [], cause);
+  }
+}
+
+function adjusted(spec: ObjectSpec, { maps = {}, programs = {} }: LoadOptions): ObjectSpec {
+  for (const name of Object.keys(maps)) known(name, spec.maps, "map");
+  for (const name of Object.keys(programs)) known(name, spec.programs, "program");
+  return {
+    ...spec,
+    maps: spec.maps.map((map) => changedMap(map, Object.hasOwn(maps, map.name) ? maps[map.name] : undefined)),
+    programs: spec.programs.map((program) => {
+      const autoload = Object.hasOwn(programs, program.name) ? programs[program.name] : undefined;
+      return autoload === undefined ? program : { ...program, autoload };
+    }),
+  };
+}
+
+function changedMap(map: MapSpec, changes: MapChanges | undefined): MapSpec {
+  return changes?.maxEntries === undefined ? map : { ...map, maxEntries: changes.maxEntries };
+}
+
+function known(name: string, named: readonly { readonly name: string }[], what: string): void {
+  if (named.some((other) => other.name === name)) return;
+  throw new LibraryError("library/no-such-name", `The object has no ${what} ${name}`, [
+    `It has ${named.map((other) => other.name).join(", ")}`,
+  ]);
+}

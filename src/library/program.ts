@@ -1,0 +1,150 @@
+import { attach } from "../attach/index.ts";
+import type { HookTarget, Link } from "../attach/index.ts";
+import type { ProgramInfo } from "../inspect/index.ts";
+import { programInfo } from "../inspect/index.ts";
+import type { Fd, Kernel } from "../kernel/index.ts";
+import type { Features, LoadedProgram } from "../loader/index.ts";
+import type { DisposalStack } from "../util/index.ts";
+import { BPF_TEST_FLAG } from "../uapi/index.ts";
+import { LibraryError } from "./library-error.ts";
+
+export interface TestRunOptions {
+  /** The packet, for programs that take one. */
+  readonly data?: Uint8Array;
+  /** struct xdp_md, __sk_buff or what else the type takes; arguments (u64 each) of raw tracepoints. */
+  readonly context?: Uint8Array;
+  /** How often it runs; not for raw tracepoints and syscall programs. */
+  readonly repeat?: number;
+  /** Raw tracepoints: on this CPU. */
+  readonly cpu?: number;
+  /** Bytes that the packet may grow by; 4096 where it is not given. */
+  readonly room?: number;
+}
+
+export interface TestRunResult {
+  /** What the program returned, as an unsigned 32-bit number. */
+  readonly result: number;
+  /** Nanoseconds, the mean of all repetitions. */
+  readonly duration: number;
+  /** The packet behind the program; empty where it takes none. */
+  readonly data: Uint8Array;
+  /** The context behind the program, if one was given. */
+  readonly context: Uint8Array;
+}
+
+export interface AttachOptions {
+  /** Where the hook kind can filter (uprobes, perf events), only this process fires it. */
+  readonly pid?: number;
+}
+
+/** A program and what it is reached by. */
+export interface ProgramSource {
+  readonly kernel: Kernel;
+  readonly features: Features;
+  readonly loaded: LoadedProgram;
+  /** Disposed with what the program belongs to. */
+  readonly resources: DisposalStack;
+  /** It belongs to no object: it closes itself. */
+  readonly alone: boolean;
+}
+
+const ROOM = 4096;
+
+/** A program in the kernel. */
+export class Program implements Disposable {
+  readonly #source: ProgramSource;
+  /** As in C. */
+  readonly name: string;
+  /** As `tracepoint/sched/sched_process_exec`; empty for programs opened by path or id. */
+  readonly section: string;
+  /** BPF_PROG_TYPE number. */
+  readonly type: number;
+  /** The verifier's log, if `logLevel` asked for it. */
+  readonly log: string;
+
+  /** Programs are made by `load` and `openProgram`. */
+  constructor(source: ProgramSource) {
+    this.#source = source;
+    const { name, spec, log } = source.loaded;
+    this.name = name;
+    this.section = spec.section;
+    this.type = spec.type;
+    this.log = log;
+  }
+
+  /** The kernel's descriptor, for calls of one's own; open as long as the program is. */
+  get fd(): Fd {
+    return this.#open().loaded.fd;
+  }
+
+  /** What the kernel tells of the program. @throws SyscallError */
+  info(): ProgramInfo {
+    return programInfo(this.#source.kernel, this.fd);
+  }
+
+  /**
+   * Hooks the program in; disposal of the link, or of the object, takes it off.
+   * @throws AttachError with the cause and the way out; SyscallError for other refusals
+   */
+  attach(target: HookTarget, { pid }: AttachOptions = {}): Link {
+    const { kernel, features, loaded, resources } = this.#open();
+    const context = { kernel, features, ...(pid !== undefined && { pid }) };
+    return resources.use(attach(context, loaded, target));
+  }
+
+  /**
+   * Runs the program with input of one's own and no hook (BPF_PROG_TEST_RUN).
+   * @throws SyscallError ENOTSUPP for types that the kernel cannot run so
+   *
+   * @example
+   * ```ts
+   * import { assembleObject, load } from "bpfkit";
+   *
+   * using object = await load(assembleObject("xdp", "w0 = 2\nexit"));
+   * const { result } = object.program("program").testRun({ data: new Uint8Array(64) });
+   * console.log(result);
+   * // prints 2
+   * ```
+   */
+  testRun(options: TestRunOptions = {}): TestRunResult {
+    const { kernel, loaded } = this.#open();
+    const { data, context, repeat, cpu, room = ROOM } = options;
+    const data_out = data && new Uint8Array(data.length + room);
+    const ctx_out = context && new Uint8Array(context.length);
+    const answer = kernel.bpf("PROG_TEST_RUN", {
+      prog_fd: loaded.fd,
+      data_in: data,
+      data_out,
+      ctx_in: context,
+      ctx_out,
+      repeat,
+      ...(cpu !== undefined && { cpu, flags: BPF_TEST_FLAG.RUN_ON_CPU }),
+    });
+    return {
+      result: answer.retval,
+      duration: answer.duration,
+      data: data_out?.subarray(0, answer.data_size_out) ?? new Uint8Array(),
+      context: ctx_out?.subarray(0, answer.ctx_size_out) ?? new Uint8Array(),
+    };
+  }
+
+  /**
+   * Keeps the program when all who have it open end, under a path below a bpf file system (/sys/fs/bpf).
+   * Removing that file gives it up.
+   * @throws SyscallError EEXIST if the path is there
+   */
+  pin(path: string): void {
+    this.#source.kernel.bpf("OBJ_PIN", { bpf_fd: this.fd, pathname: path });
+  }
+
+  /** Closes the program if it was opened alone; programs of an object close with the object. */
+  [Symbol.dispose](): void {
+    if (this.#source.alone) this.#source.resources[Symbol.dispose]();
+  }
+
+  #open(): ProgramSource {
+    if (this.#source.resources.disposed)
+      throw new LibraryError("library/closed", `Program ${this.name} was used after it was closed`);
+    return this.#source;
+  }
+}

@@ -271,6 +271,21 @@ export const COMMANDS: readonly (ObjectRow | CommandRow)[] = [
     ],
   },
   {
+    name: "gen",
+    commands: [
+      {
+        name: "skeleton",
+        usage: "skeleton FILE [name OBJECT_NAME] [event MAP STRUCT]...",
+        run: async (context) => (await import("./skeleton.ts")).generateSkeleton(context),
+      },
+      {
+        name: "subskeleton",
+        usage: "subskeleton FILE [name OBJECT_NAME] [event MAP STRUCT]...",
+        run: async (context) => (await import("./skeleton.ts")).generateSubskeleton(context),
+      },
+    ],
+  },
+  {
     name: "struct_ops",
     terms: [["STRUCT_OPS_MAP", "{ id MAP_ID | name MAP_NAME }"]],
     commands: [

@@ -126,6 +126,18 @@ export const commands: readonly CommandRow[] = [
     ],
   ),
   toolCommand(
+    "gen",
+    "write TypeScript modules from objects",
+    "{skeleton | subskeleton} FILE [name NAME] [event MAP STRUCT]...",
+    [
+      ["bpfkit gen skeleton prog.bpf.o > prog.skel.ts", "one typed module with the object inside"],
+      [
+        "bpfkit gen skeleton prog.bpf.o event events 'struct event' > prog.skel.ts",
+        "say which struct a ring buffer carries",
+      ],
+    ],
+  ),
+  toolCommand(
     "feature",
     "ask the kernel what it can do with BPF; list what this program knows",
     "{probe [kernel | dev NAME] [full] [unprivileged] [macros [prefix PREFIX]] | list_builtins GROUP}",

@@ -3,5 +3,5 @@ export { compileCodec } from "./codec.ts";
 export type { Codec, Input } from "./codec.ts";
 export { CodecError } from "./error.ts";
 export type { CodecErrorCode } from "./error.ts";
-export { sectionFields, shapeOf } from "./shape.ts";
+export { shapeOf, Shapes } from "./shape.ts";
 export type { ArrayShape, EnumShape, Shape, ShapeField, StructShape } from "./shape.ts";

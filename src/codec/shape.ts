@@ -1,5 +1,5 @@
 import type { Btf } from "../btf/index.ts";
-import { BtfIntEncoding, BtfKind } from "../btf/index.ts";
+import { BtfIntEncoding, BtfKind, BtfLinkage } from "../btf/index.ts";
 import { CodecError } from "./error.ts";
 
 /**
@@ -64,24 +64,57 @@ const MAX_DEPTH = 64;
 const MAX_FIELDS = 65_536;
 
 /**
- * The shape of a type, typedefs and modifiers resolved. Equal types of one call share one shape.
+ * The shape of a type, typedefs and modifiers resolved.
  * @throws CodecError, BtfError for types that cannot be held by value
+ *
+ * @example
+ * ```ts
+ * import { compileCodec, parseBtf, shapeOf } from "bpfkit";
+ * import { readFileSync } from "node:fs";
+ *
+ * const btf = parseBtf(readFileSync("/sys/kernel/btf/vmlinux"));
+ * const timespec = compileCodec<{ tv_sec: bigint; tv_nsec: bigint }>(
+ *   shapeOf(btf, btf.findByName("timespec64")!),
+ *   "time",
+ * );
+ * console.log(timespec.size, timespec.read(timespec.write({ tv_sec: 1 })));
+ * // prints 16 { tv_sec: 1n, tv_nsec: 0n }
+ * ```
  */
 export function shapeOf(btf: Btf, type: number): Shape {
-  return new ShapeReader(btf).shape(type, 0, "");
+  return new Shapes(btf).of(type);
 }
 
-/** The shapes of the variables of a data section (.data, .rodata, .bss, .kconfig); functions are left out. */
-export function sectionFields(btf: Btf, section: number): ShapeField[] {
-  const reader = new ShapeReader(btf);
-  return btf
-    .sectionVariables(section)
-    .filter(({ type }) => btf.kind(type) === BtfKind.Var)
-    .map(({ type, offset }) => ({
-      name: btf.name(type),
-      offset,
-      shape: reader.shape(btf.target(type), 0, ""),
-    }));
+/** Shapes of one BTF's types: equal types have the same shape. */
+export class Shapes {
+  readonly #reader: ShapeReader;
+  readonly #btf: Btf;
+
+  constructor(btf: Btf) {
+    this.#btf = btf;
+    this.#reader = new ShapeReader(btf);
+  }
+
+  /** @throws CodecError, BtfError for types that cannot be held by value */
+  of(type: number): Shape {
+    return this.#reader.shape(type, 0, "");
+  }
+
+  /**
+   * The variables of a data section (.data, .rodata, .bss, .kconfig). Static ones are left out: several may have
+   * one name.
+   */
+  section(type: number): ShapeField[] {
+    const btf = this.#btf;
+    return btf
+      .sectionVariables(type)
+      .filter(({ type: id }) => btf.kind(id) === BtfKind.Var && btf.linkage(id) !== BtfLinkage.Static)
+      .map((variable) => ({
+        name: btf.name(variable.type),
+        offset: variable.offset,
+        shape: this.of(btf.target(variable.type)),
+      }));
+  }
 }
 
 class ShapeReader {
@@ -165,12 +198,12 @@ class ShapeReader {
 
   #composite(id: number, kind: "struct" | "union", depth: number, typedef: string): Shape {
     const size = this.#btf.size(id);
-    const fields: ShapeField[] = [];
+    const fields = new Map<string, ShapeField>();
     this.#collect(id, 0, size, depth, fields);
-    return { kind, name: this.#btf.name(id) || typedef, size, fields };
+    return { kind, name: this.#btf.name(id) || typedef, size, fields: [...fields.values()] };
   }
 
-  #collect(id: number, base: number, size: number, depth: number, fields: ShapeField[]): void {
+  #collect(id: number, base: number, size: number, depth: number, fields: Map<string, ShapeField>): void {
     const btf = this.#btf;
     if (depth > MAX_DEPTH) throw new CodecError("codec/bad-type", `BTF type ${id} is nested without end`);
     this.#count(btf.vlen(id));
@@ -188,9 +221,11 @@ class ShapeReader {
       const end = bitSize > 0 ? base + Math.ceil((bitOffset + bitSize) / 8) : at + shape.size;
       if (end > size)
         throw new CodecError("codec/bad-type", `Member ${name} of BTF type ${id} lies outside its type`);
-      if (bitSize === 0) fields.push({ name, offset: at, shape });
+      // C has no two members of one name.
+      if (fields.has(name)) continue;
+      if (bitSize === 0) fields.set(name, { name, offset: at, shape });
       else
-        fields.push({
+        fields.set(name, {
           name,
           offset: at,
           shape: narrowed(shape, bitSize),

@@ -13,14 +13,15 @@ import { Program } from "./program.ts";
 
 /** What a skeleton says of its object: the names and types of all it has. */
 export interface ObjectTypes {
-  readonly programs: Readonly<Record<string, Program>>;
-  readonly maps: Readonly<Record<string, AnyMap>>;
-  // oxlint-disable-next-line typescript/no-empty-object-type -- interfaces have no index signature
-  readonly globals: {};
+  readonly programs: object;
+  readonly maps: object;
+  readonly globals: object;
 }
 
 /** An object of which nothing is known when the program is compiled. */
-export interface UnknownObject extends ObjectTypes {
+export interface UnknownObject {
+  readonly programs: Readonly<Record<string, Program>>;
+  readonly maps: Readonly<Record<string, AnyMap>>;
   readonly globals: Record<string, unknown>;
 }
 
@@ -39,6 +40,9 @@ export interface ObjectSource {
  */
 export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposable, AsyncDisposable {
   readonly #resources: DisposalStack;
+  readonly #programs: Readonly<Record<string, Program>>;
+  readonly #maps: Readonly<Record<string, AnyMap>>;
+  readonly #globals: Readonly<Record<string, unknown>>;
   /** The kernel it is in, for calls of one's own. */
   readonly kernel: Kernel;
   /** By name in C; those that were not to be loaded are not there. */
@@ -56,24 +60,31 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
     this.kernel = kernel;
     this.#resources = resources;
     const shared = { kernel, resources, alone: false };
-    this.programs = nameTable(
+    this.#programs = nameTable(
       Array.from(loaded.programs, ([name, program]) => [
         name,
         new Program({ ...shared, features, loaded: program }),
       ]),
     );
-    this.maps = nameTable(
+    this.#maps = nameTable(
       schema.maps.flatMap((map) => {
         const found = loaded.maps.get(map.name);
         return found ? [[map.name, mapHandle({ ...shared, loaded: found, schema: map })] as const] : [];
       }),
     );
-    this.globals = globalVariables(kernel, schema.globals, loaded.maps, resources);
+    const globals = globalVariables(kernel, schema.globals, loaded.maps, resources);
+    this.#globals = globals;
+    // What T says was written from the object's types, or is the caller's to know.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const typed = { programs: this.#programs, maps: this.#maps, globals } as ObjectTypes as T;
+    this.programs = typed.programs;
+    this.maps = typed.maps;
+    this.globals = typed.globals;
   }
 
   /** @throws LibraryError `library/no-such-name` */
   program(name: string): Program {
-    return find(this.programs, name, "program");
+    return find(this.#programs, name, "program");
   }
 
   /**
@@ -81,7 +92,7 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
    * @throws LibraryError `library/no-such-name`; `library/wrong-kind` for rings and queues
    */
   map<K = unknown, V = unknown>(name: string): BpfMap<K, V> {
-    const map = find(this.maps, name, "map");
+    const map = find(this.#maps, name, "map");
     if (!(map instanceof BpfMap))
       throw new LibraryError("library/wrong-kind", `Map ${name} has no keys`, [
         "Take it from object.maps, or read its records with object.events()",
@@ -96,12 +107,31 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
    * @throws LibraryError `library/no-such-name`; `library/wrong-kind` for other maps
    */
   events<E = unknown>(name: string): EventMap<E> {
-    const map = find(this.maps, name, "map");
+    const map = find(this.#maps, name, "map");
     if (!(map instanceof EventMap))
       throw new LibraryError("library/wrong-kind", `Map ${name} is no ring buffer or perf event array`);
     // As above.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return map as EventMap<E>;
+  }
+
+  /**
+   * This object as one that has what `names` lists, which is checked: how a library's subskeleton (`bpfkit gen
+   * subskeleton`) finds its part in the object it was linked into.
+   * @throws LibraryError `library/no-such-name` for the first name that is missing
+   */
+  part<P extends ObjectTypes>(names: {
+    readonly programs: readonly string[];
+    readonly maps: readonly string[];
+    readonly globals: readonly string[];
+  }): BpfObject<P> {
+    for (const name of names.programs) find(this.#programs, name, "program");
+    for (const name of names.maps) find(this.#maps, name, "map");
+    for (const name of names.globals)
+      if (!(name in this.#globals)) throw missing(this.#globals, name, "global variable");
+    // Checked by name; types are the linker's to compare.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return this as BpfObject<ObjectTypes> as BpfObject<P>;
   }
 
   [Symbol.dispose](): void {
@@ -123,8 +153,12 @@ function nameTable<V>(entries: Iterable<readonly [string, V]>): Readonly<Record<
 function find<V>(table: Readonly<Record<string, V>>, name: string, what: string): V {
   const found = table[name];
   if (found !== undefined) return found;
+  throw missing(table, name, what);
+}
+
+function missing(table: Readonly<Record<string, unknown>>, name: string, what: string): LibraryError {
   const names = Object.keys(table);
-  throw new LibraryError("library/no-such-name", `The object has no ${what} ${name}`, [
+  return new LibraryError("library/no-such-name", `The object has no ${what} ${name}`, [
     names.length > 0 ? `It has ${names.join(", ")}` : `It has no ${what}s`,
   ]);
 }

@@ -1,5 +1,6 @@
 import { parseBtf } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
+import { Shapes } from "../codec/index.ts";
 import { btfData, mapInfo, openObject, programInfo, withObject } from "../inspect/index.ts";
 import type { MapInfo, ObjectKind } from "../inspect/index.ts";
 import { SyscallError } from "../kernel/index.ts";
@@ -57,7 +58,7 @@ export async function openMap<M extends AnyMap = AnyMap>(
     const btf = mapBtf(kernel, info);
     const spec = specOf(info);
     const record = options.event !== undefined && btf ? namedType(btf, options.event) : undefined;
-    const schema = describeMap(spec, btf, record);
+    const schema = describeMap(spec, btf && new Shapes(btf), record);
     // The descriptor is closed by `resources`, not by the LoadedMap.
     const map: AnyMap = mapHandle({
       kernel,

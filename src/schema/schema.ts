@@ -1,7 +1,7 @@
 import type { Btf } from "../btf/index.ts";
 import { BtfKind, parseBtf } from "../btf/index.ts";
 import type { Shape, ShapeField } from "../codec/index.ts";
-import { sectionFields, shapeOf } from "../codec/index.ts";
+import { Shapes } from "../codec/index.ts";
 import { BpfkitError } from "../errors.ts";
 import type { MapSpec, ObjectSpec } from "../object/index.ts";
 import { BPF_F, BPF_MAP_TYPE } from "../uapi/index.ts";
@@ -84,25 +84,26 @@ const U64: Shape = { kind: "bigint", size: 8, signed: false };
  */
 export function describeObject(spec: ObjectSpec, { events = {} }: SchemaOptions = {}): ObjectSchema {
   const btf = spec.btf && parseBtf(spec.btf);
+  const shapes = btf && new Shapes(btf);
   return {
     maps: spec.maps
       .filter(({ name }) => !isSection(name))
-      .map((map) => describeMap(map, btf, recordType(spec, map, btf, events[map.name]))),
-    globals: btf ? globalsOf(spec, btf) : [],
+      .map((map) => describeMap(map, shapes, recordType(spec, map, btf, events[map.name]))),
+    globals: btf && shapes ? globalsOf(spec, btf, shapes) : [],
   };
 }
 
 /** `record`: BTF type of a ring's records. */
-export function describeMap(map: MapSpec, btf: Btf | undefined, record?: number): MapSchema {
+export function describeMap(map: MapSpec, shapes: Shapes | undefined, record?: number): MapSchema {
   const kind = KINDS.get(map.type) ?? "keyed";
-  const value = valueShape(map, kind, btf, record);
+  const value = valueShape(map, kind, shapes, record);
   return {
     name: map.name,
     kind,
     type: map.type,
     flags: map.flags,
     perCpu: PER_CPU.has(map.type),
-    ...(kind === "keyed" && { key: keyShape(map, btf) }),
+    ...(kind === "keyed" && { key: keyShape(map, shapes) }),
     ...(value && { value }),
   };
 }
@@ -112,19 +113,24 @@ export function isSection(map: string): boolean {
   return map.startsWith(".");
 }
 
-function keyShape(map: MapSpec, btf: Btf | undefined): Shape {
-  const typed = typedShape(btf, map.btfKeyTypeId, map.keySize);
+function keyShape(map: MapSpec, shapes: Shapes | undefined): Shape {
+  const typed = typedShape(shapes, map.btfKeyTypeId, map.keySize);
   if (typed) return typed;
   // Without a type, four bytes are an index or a number nearly always.
   return map.keySize === 4 ? U32 : { kind: "bytes", size: map.keySize };
 }
 
-function valueShape(map: MapSpec, kind: MapKind, btf: Btf | undefined, record?: number): Shape | undefined {
+function valueShape(
+  map: MapSpec,
+  kind: MapKind,
+  shapes: Shapes | undefined,
+  record?: number,
+): Shape | undefined {
   switch (kind) {
     case "ring":
     case "perf":
     case "userRing":
-      return btf && record !== undefined ? shapeOf(btf, record) : undefined;
+      return record === undefined ? undefined : shapes?.of(record);
     case "other":
       return undefined;
     case "keyed":
@@ -135,13 +141,13 @@ function valueShape(map: MapSpec, kind: MapKind, btf: Btf | undefined, record?: 
   if (HANDLES.has(map.type)) return U32;
   if (map.type === BPF_MAP_TYPE.STACK_TRACE && map.valueSize % 8 === 0)
     return { kind: "array", size: map.valueSize, element: U64, length: map.valueSize / 8 };
-  return typedShape(btf, map.btfValueTypeId, map.valueSize) ?? { kind: "bytes", size: map.valueSize };
+  return typedShape(shapes, map.btfValueTypeId, map.valueSize) ?? { kind: "bytes", size: map.valueSize };
 }
 
 /** The shape of a type if it is as long as the map says. */
-function typedShape(btf: Btf | undefined, type: number | undefined, size: number): Shape | undefined {
-  if (!btf || type === undefined || type === 0) return undefined;
-  const shape = shapeOf(btf, type);
+function typedShape(shapes: Shapes | undefined, type: number | undefined, size: number): Shape | undefined {
+  if (!shapes || type === undefined || type === 0) return undefined;
+  const shape = shapes.of(type);
   return shape.size === size ? shape : undefined;
 }
 
@@ -181,14 +187,17 @@ function noRecords(map: string): BpfkitError {
   });
 }
 
-function globalsOf(spec: ObjectSpec, btf: Btf): GlobalSchema[] {
+function globalsOf(spec: ObjectSpec, btf: Btf, shapes: Shapes): GlobalSchema[] {
+  const seen = new Set<string>();
   return spec.maps
     .filter(({ name }) => isSection(name))
     .flatMap((map) => {
       const section = btf.findByName(map.name, BtfKind.Datasec);
       if (section === undefined) return [];
-      return sectionFields(btf, section)
+      return shapes
+        .section(section)
         .filter(({ name, offset, shape }) => name !== "" && offset + shape.size <= map.valueSize)
+        .filter(({ name }) => !seen.has(name) && seen.add(name))
         .map((field) => ({
           ...field,
           section: map.name,

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fromElf } from "../object/index.ts";
+import { skeletonModule, subskeletonModule } from "../skeleton/index.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Answer, Command } from "./command.ts";
+import { ToolError } from "./tool-error.ts";
+
+interface SkeletonRequest {
+  readonly name?: string;
+  readonly events: Readonly<Record<string, string>>;
+}
+
+/**
+ * gen skeleton FILE [name NAME] [event MAP STRUCT]...: a TypeScript module where bpftool writes a C header, with
+ * the same words in front.
+ */
+export const generateSkeleton: Command = ({ args }) => {
+  const file = args.take("FILE");
+  const request = takeRequest(args);
+  const object = readObjectFile(file);
+  const { spec } = fromElf(object);
+  return textAnswer(skeletonModule(spec, object, { ...request, name: request.name ?? objectName(file) }));
+};
+
+/** gen subskeleton FILE [name NAME] [event MAP STRUCT]... */
+export const generateSubskeleton: Command = ({ args }) => {
+  const file = args.take("FILE");
+  const request = takeRequest(args);
+  const { spec } = fromElf(readObjectFile(file));
+  return textAnswer(subskeletonModule(spec, { ...request, name: request.name ?? objectName(file) }));
+};
+
+function textAnswer(text: string): Answer {
+  return { text: () => text, json: () => text };
+}
+
+function takeRequest(args: Arguments): SkeletonRequest {
+  let request: SkeletonRequest = { events: {} };
+  while (args.left > 0) {
+    if (args.accept("name")) request = { ...request, name: args.take("NAME") };
+    else if (args.accept("event")) {
+      const map = args.take("MAP");
+      const record = args.take("STRUCT");
+      request = { ...request, events: { ...request.events, [map]: record } };
+    } else throw new ToolError(`expected no more arguments, 'name' or 'event', got: '${args.peek()}'?`);
+  }
+  return request;
+}
+
+/** `execsnoop` of `build/execsnoop.bpf.o`, as bpftool names objects. */
+function objectName(file: string): string {
+  return basename(file).replace(/(\.bpf)?\.o$/, "");
+}
+
+function readObjectFile(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new ToolError(`failed to open ${file}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}

@@ -1,0 +1,3 @@
+/** TypeScript modules made from objects. */
+export { skeletonModule, subskeletonModule } from "./skeleton.ts";
+export type { SkeletonOptions } from "./skeleton.ts";

@@ -1,6 +1,10 @@
 import type { Kernel, ProcessTracer, ProcessTracerOptions } from "./kernel/index.ts";
 
+export type KernelName = "linux" | "embedded";
+
 export interface KernelOptions {
+  /** `linux` (default): the running kernel. `embedded`: the one in this process, without rights and events. */
+  readonly kernel?: KernelName;
   /** A file with the kernel's BTF, raw or inside an ELF file, in place of the running kernel's own. */
   readonly btf?: string;
 }
@@ -9,9 +13,21 @@ export interface KernelOptions {
  * Opens the kernel that programs are loaded into; its room, and with it the FFI, is loaded only here.
  * @throws BpfkitError if the host has no kernel that bpfkit can call
  */
-export async function openKernel(options: KernelOptions = {}): Promise<Kernel> {
+export async function openKernel({ kernel = "linux", btf }: KernelOptions = {}): Promise<Kernel> {
+  if (kernel === "embedded") {
+    const { openEmbeddedKernel } = await import("./kernel/embedded/index.ts");
+    return openEmbeddedKernel(btf === undefined ? {} : { btf: await readBtf(btf) });
+  }
   const { openLinuxKernel } = await import("./kernel/linux/index.ts");
-  return openLinuxKernel(options);
+  return openLinuxKernel(btf === undefined ? {} : { btf });
+}
+
+async function readBtf(path: string): Promise<Uint8Array> {
+  const [{ btfFromFile }, { readFile }] = await Promise.all([
+    import("./btf/index.ts"),
+    import("node:fs/promises"),
+  ]);
+  return btfFromFile(await readFile(path)).bytes;
 }
 
 /**

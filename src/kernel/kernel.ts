@@ -70,9 +70,10 @@ export interface KernelRelease {
   readonly arch: string;
 }
 
-/** Memory shared with the kernel. Nothing may touch `buffer` after disposal: the pages are gone. */
+/** Memory shared with the kernel. Nothing may touch `bytes` after disposal: the pages are gone. */
 export interface MappedRegion extends Disposable {
-  readonly buffer: ArrayBuffer;
+  /** The region alone; its ArrayBuffer may hold more. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 export interface Watch extends Disposable {

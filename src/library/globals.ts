@@ -119,7 +119,7 @@ class Section {
     if ((this.#map.spec.flags & BPF_F.MMAPABLE) === 0) return memoryOf(this.#value());
     const size = alignUp(this.#map.spec.valueSize, this.#kernel.pageSize);
     const region = this.#kernel.mmap(this.#map.fd, size, this.#readOnly ? "read" : "readWrite");
-    return (this.#mapped = memoryOf(new Uint8Array(this.#resources.use(region).buffer)));
+    return (this.#mapped = memoryOf(this.#resources.use(region).bytes));
   }
 
   write(name: string, offset: number, value: Uint8Array): void {

@@ -21,7 +21,7 @@ export class MapView<V = unknown> implements Iterable<V> {
     // Elements of arrays lie 8-byte aligned (array_map_alloc in kernel/bpf/arraymap.c).
     this.#stride = alignUp(loaded.spec.valueSize, 8);
     const size = alignUp(this.length * this.#stride, kernel.pageSize);
-    this.#memory = memoryOf(new Uint8Array(resources.use(kernel.mmap(loaded.fd, size, "readWrite")).buffer));
+    this.#memory = memoryOf(resources.use(kernel.mmap(loaded.fd, size, "readWrite")).bytes);
   }
 
   /** @throws RangeError for an index that is not below `length` */

@@ -49,10 +49,11 @@ class Ring {
 
   constructor(size: number, consumer: MappedRegion, producer: MappedRegion, page: number) {
     this.#size = size;
-    this.#consumed = new BigUint64Array(consumer.buffer, 0, 1);
-    this.#produced = new BigUint64Array(producer.buffer, 0, 1);
-    this.#data = memoryOf(new Uint8Array(producer.buffer, page, 2 * size));
-    this.#headers = new Int32Array(producer.buffer, page);
+    const { buffer, byteOffset } = producer.bytes;
+    this.#consumed = new BigUint64Array(consumer.bytes.buffer, consumer.bytes.byteOffset, 1);
+    this.#produced = new BigUint64Array(buffer, byteOffset, 1);
+    this.#data = memoryOf(new Uint8Array(buffer, byteOffset + page, 2 * size));
+    this.#headers = new Int32Array(buffer, byteOffset + page, size >>> 2);
   }
 
   send(record: Uint8Array): boolean {

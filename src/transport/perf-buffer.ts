@@ -114,10 +114,10 @@ class PerfRing {
       kernel.close(this.fd);
       throw error;
     }
-    const { buffer } = this.#region;
-    this.#head = new BigUint64Array(buffer, PAGE.data_head.offset, 1);
-    this.#tail = new BigUint64Array(buffer, PAGE.data_tail.offset, 1);
-    this.#area = areaOf(buffer, kernel.pageSize, this.#size);
+    const { buffer, byteOffset } = this.#region.bytes;
+    this.#head = new BigUint64Array(buffer, byteOffset + PAGE.data_head.offset, 1);
+    this.#tail = new BigUint64Array(buffer, byteOffset + PAGE.data_tail.offset, 1);
+    this.#area = areaOf(buffer, byteOffset + kernel.pageSize, this.#size);
   }
 
   drain(handle: RecordHandler, limit: number): number {

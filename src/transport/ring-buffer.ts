@@ -46,13 +46,16 @@ export class RingBuffer implements RecordSource {
       this.#consumer[Symbol.dispose]();
       throw error;
     }
-    this.#consumed = new BigUint64Array(this.#consumer.buffer, 0, 1);
-    this.#consumedHalves = new Int32Array(this.#consumer.buffer, 0, 2);
-    this.#produced = new BigUint64Array(this.#producer.buffer, 0, 1);
-    this.#headers = new Int32Array(this.#producer.buffer, page);
+    const consumer = this.#consumer.bytes;
+    const producer = this.#producer.bytes;
+    const data = producer.byteOffset + page;
+    this.#consumed = new BigUint64Array(consumer.buffer, consumer.byteOffset, 1);
+    this.#consumedHalves = new Int32Array(consumer.buffer, consumer.byteOffset, 2);
+    this.#produced = new BigUint64Array(producer.buffer, producer.byteOffset, 1);
+    this.#headers = new Int32Array(producer.buffer, data, size >>> 2);
     this.#area = {
-      bytes: Buffer.from(this.#producer.buffer, page, 2 * size),
-      view: new DataView(this.#producer.buffer, page, 2 * size),
+      bytes: Buffer.from(producer.buffer, data, 2 * size),
+      view: new DataView(producer.buffer, data, 2 * size),
     };
     this.#position = Number(Atomics.load(this.#consumed, 0));
     this.#released = this.#position;

@@ -1,6 +1,6 @@
 import type { ByteWriter } from "../util/index.ts";
-import { INDEXED, MEMORY, PLAIN, VALUE_TYPE } from "./instructions.ts";
-import type { MemoryName, PlainName, ValueType } from "./instructions.ts";
+import { BULK, BULK_PREFIX, INDEXED, MEMORY, PLAIN, VALUE_TYPE } from "./instructions.ts";
+import type { BulkName, MemoryName, PlainName, ValueType } from "./instructions.ts";
 
 /** Writes unsigned LEB128; `value` is a u32. */
 export function writeUnsigned(bytes: ByteWriter, value: number): void {
@@ -54,6 +54,11 @@ export class Code {
   /** A load or store; the alignment hint is left at one byte. */
   memory(name: MemoryName, offset = 0): this {
     return this.#byte(MEMORY[name]).#byte(0).#unsigned(offset);
+  }
+
+  bulk(name: BulkName): this {
+    this.#byte(BULK_PREFIX).#byte(BULK[name]).#byte(0);
+    return name === "memory.copy" ? this.#byte(0) : this;
   }
 
   block(): this {

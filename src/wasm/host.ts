@@ -26,6 +26,7 @@ export interface WasmTable {
   /** Gives the old length. */
   grow(entries: number): number;
   get(index: number): WasmFunction | null;
+  set(index: number, value: WasmFunction | null): void;
 }
 
 export interface WasmGlobal {

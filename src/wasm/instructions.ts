@@ -73,6 +73,11 @@ export const PLAIN = {
 } as const;
 export type PlainName = keyof typeof PLAIN;
 
+/** Instructions behind a prefix; the indices of their memories follow, all 0. */
+export const BULK_PREFIX = 0xfc;
+export const BULK = { "memory.copy": 0x0a, "memory.fill": 0x0b } as const;
+export type BulkName = keyof typeof BULK;
+
 /** Loads and stores: an alignment hint and an unsigned offset follow. */
 export const MEMORY = {
   "i32.load": 0x28,

@@ -1,4 +1,4 @@
-import { INDEXED, MEMORY, PLAIN } from "./instructions.ts";
+import { BULK, BULK_PREFIX, INDEXED, MEMORY, PLAIN } from "./instructions.ts";
 
 interface Row {
   readonly name: string;
@@ -25,6 +25,10 @@ export function printBody(body: Uint8Array): string {
   let level = 0;
   while (reader.position < body.length) {
     const code = reader.u8();
+    if (code === BULK_PREFIX) {
+      text += `${"  ".repeat(level)}${bulk(reader)}\n`;
+      continue;
+    }
     const row = ROWS.get(code);
     if (!row) throw new Error(`no WebAssembly instruction 0x${code.toString(16)}`);
     if (row.name === "end" || row.name === "else") level = Math.max(0, level - 1);
@@ -32,6 +36,14 @@ export function printBody(body: Uint8Array): string {
     if (row.form === "block" || row.name === "else") level++;
   }
   return text;
+}
+
+function bulk(reader: Cursor): string {
+  const code = reader.u8();
+  const [name] = Object.entries(BULK).find(([, value]) => value === code) ?? [];
+  if (name === undefined) throw new Error(`no WebAssembly instruction 0xfc 0x${code.toString(16)}`);
+  for (let memories = name === "memory.copy" ? 2 : 1; memories > 0; memories--) reader.u8();
+  return name;
 }
 
 class Cursor {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
   call,
   encode,
@@ -10,14 +10,14 @@ import {
   store,
 } from "../../src/isa/index.ts";
 import type { Insn } from "../../src/isa/index.ts";
-import type { Fd, Kernel } from "../../src/kernel/index.ts";
+import type { Fd } from "../../src/kernel/index.ts";
 import { PerfBuffer, pumpRecords, RingBuffer } from "../../src/transport/index.ts";
 import type { RecordSource } from "../../src/transport/index.ts";
 import { aluImmediate } from "../../src/isa/index.ts";
 import { BPF_FUNC, BPF_MAP_TYPE, BPF_PROG_TYPE, BPF_TEST_FLAG } from "../../src/uapi/index.ts";
-import { openTestKernel } from "./test-kernel.ts";
+import { openTestKernels } from "./test-kernel.ts";
 
-const kernel = await openTestKernel();
+const kernels = await openTestKernels();
 const RING_SIZE = 65_536;
 
 /** Sends `payload` (a u64) and counts nothing: what does not fit is lost. */
@@ -51,11 +51,7 @@ function perfSender(map: Fd): Insn[] {
   ];
 }
 
-describe.skipIf(kernel === undefined)("transport", () => {
-  let host: Kernel;
-  beforeAll(() => {
-    host = kernel!;
-  });
+describe.each(kernels)("transport on $name", ({ kernel: host }) => {
   afterAll(() => host[Symbol.dispose]());
 
   function sender(type: number, insns: Insn[]): Fd {

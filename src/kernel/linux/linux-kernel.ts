@@ -196,10 +196,10 @@ class LinuxKernel implements Kernel {
   mmap(fd: Fd, length: number, protection: "read" | "readWrite", offset = 0): MappedRegion {
     const bits = protection === "read" ? PROT_READ : PROT_READ | PROT_WRITE;
     const address = this.#call("mmap", this.#numbers.mmap, 0, length, bits, MAP_SHARED, fd, offset);
-    const buffer = this.#native.view(address, length);
+    const bytes = new Uint8Array(this.#native.view(address, length));
     let mapped = true;
     return {
-      buffer,
+      bytes,
       [Symbol.dispose]: () => {
         if (mapped) this.#call("munmap", this.#numbers.munmap, address, length);
         mapped = false;

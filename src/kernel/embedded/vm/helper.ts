@@ -1,3 +1,4 @@
+import { BPF_FUNC } from "../../../uapi/index.ts";
 import type { ValueType } from "../../../wasm/index.ts";
 
 /** A function that programs call by its id: the embedded kernel's side of BPF_CALL. */
@@ -22,8 +23,12 @@ export const IMPORT = {
   level: "level",
   run: "run",
   packetLoad: "packetLoad",
+  tailTarget: "tailTarget",
   helper: "helper",
 } as const;
+
+/** The helper that the machines do themselves: another program goes on in the same frame. */
+export const TAIL_CALL: number = BPF_FUNC.tail_call;
 
 /** BPF_MAX_LOOPS: how often may_goto goes on. */
 export const MAX_LOOPS: number = 8 * 1024 * 1024;

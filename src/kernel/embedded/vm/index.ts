@@ -1,3 +1,9 @@
 export type { Helper, Helpers } from "./helper.ts";
-export { Machine } from "./machine.ts";
-export type { Executable, ExecutionMode, MachineOptions } from "./machine.ts";
+export { HEAP_START, Machine } from "./machine.ts";
+export type {
+  Executable,
+  ExecutionMode,
+  LoadProgramOptions,
+  MachineHeap,
+  MachineOptions,
+} from "./machine.ts";

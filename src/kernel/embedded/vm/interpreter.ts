@@ -1,11 +1,11 @@
 import { OPCODES, LDIMM64, PSEUDO } from "../../../isa/index.ts";
-import type { Opcode } from "../../../isa/index.ts";
+import type { Insn, Opcode } from "../../../isa/index.ts";
 import { BpfkitError } from "../../../errors.ts";
 import { Code } from "../../../wasm/index.ts";
-import { FRAME_SIZE, IMPORT, MAX_LOOPS, SAVED_SIZE, STACK_SIZE } from "./helper.ts";
+import { FRAME_SIZE, IMPORT, MAX_LOOPS, SAVED_SIZE, STACK_SIZE, TAIL_CALL } from "./helper.ts";
 import { emitCallback, emitFuel, startModule } from "./module-frame.ts";
 import type { ModuleFrame } from "./module-frame.ts";
-import type { Operands } from "./operands.ts";
+import type { LoadGuard, Operands } from "./operands.ts";
 import { emitCondition, emitOperation } from "./operations.ts";
 import type { CheckedProgram } from "./program.ts";
 
@@ -28,6 +28,8 @@ export interface InterpreterPlaces {
   readonly frames: number;
   /** Top of the main program's stack; callbacks have theirs below, a STACK_SIZE apart. */
   readonly stackTop: number;
+  /** Upper half of every pointer. */
+  readonly pointerHigh: number;
 }
 
 /** Bytes of both, at most. */
@@ -41,7 +43,11 @@ const FIRST_SAVED = 5;
 const LOCAL = { pc: 0, frame: 1, scratch32: 2, bottom: 3, scratch64: 4, loops: 5 } as const;
 
 /** The records of a program; addresses of its functions are table positions from `tableBase` on. */
-export function decodeForInterpreter(program: CheckedProgram, tableBase: number): Uint8Array<ArrayBuffer> {
+export function decodeForInterpreter(
+  program: CheckedProgram,
+  tableBase: number,
+  guarded = false,
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(program.insns.length * RECORD_SIZE);
   const view = new DataView(bytes.buffer);
   program.insns.forEach((insn, slot) => {
@@ -51,7 +57,11 @@ export function decodeForInterpreter(program: CheckedProgram, tableBase: number)
       throw new BpfkitError(`The interpreter has no ${opcode.name}`, { code: "vm/unsupported" });
     }
     const at = slot * RECORD_SIZE;
-    view.setUint16(at + FIELD.opcode, ROW.get(opcode)!, true);
+    const tailCall = opcode.form === "call" && insn.imm === TAIL_CALL;
+    const row = tailCall
+      ? TAIL_CALL_ROW
+      : ROW.get(opcode)! + (guarded && isGuarded(opcode, insn) ? GUARDED : 0);
+    view.setUint16(at + FIELD.opcode, row, true);
     view.setUint8(at + FIELD.dst, insn.dst * 8);
     view.setUint8(at + FIELD.src, insn.src * 8);
     const distance = DISTANCE[opcode.form];
@@ -68,6 +78,13 @@ export function decodeForInterpreter(program: CheckedProgram, tableBase: number)
 }
 
 const ROW: ReadonlyMap<Opcode, number> = new Map(OPCODES.map((opcode, row) => [opcode, row]));
+/** Behind the rows of the opcode table: one for tail calls, and all of them again with loads that give 0. */
+const TAIL_CALL_ROW = OPCODES.length;
+const GUARDED = OPCODES.length + 1;
+
+function isGuarded({ form }: Opcode, { src }: Insn): boolean {
+  return (form === "load" || form === "loadAcquire" || form === "loadSigned") && src !== 10;
+}
 
 /** Which field holds the distance of those that go elsewhere. */
 const DISTANCE: Readonly<Partial<Record<Opcode["form"], "offset" | "imm">>> = {
@@ -78,23 +95,34 @@ const DISTANCE: Readonly<Partial<Record<Opcode["form"], "offset" | "imm">>> = {
   callLocal: "imm",
 };
 
+const NO_STACK: Insn = { code: 0, dst: 0, src: 0, offset: 0, imm: 0 };
+
 /** Writes the interpreter: it exports `run` (address of the first record) -> r0. */
-export function writeInterpreter(places: InterpreterPlaces, fuel: boolean): Uint8Array<ArrayBuffer> {
+export function writeInterpreter(
+  places: InterpreterPlaces,
+  fuel: boolean,
+  guard: LoadGuard,
+): Uint8Array<ArrayBuffer> {
   const frame = startModule();
   const code = new Code();
   code.globalGet(frame.level).i32(SAVED_SIZE).op("i32.mul").i32(places.frames).op("i32.add");
   code.tee(LOCAL.frame).set(LOCAL.bottom).i64(MAX_LOOPS).set(LOCAL.loops);
   code.loop();
-  for (let row = 0; row <= OPCODES.length; row++) code.block();
+  const rows: ((again: number) => void)[] = [];
+  const plain = new RowEmitter(code, frame, places.registers, fuel, undefined);
+  const guarded = new RowEmitter(code, frame, places.registers, fuel, guard);
+  for (const opcode of OPCODES) rows.push((again) => plain.emit(opcode, again));
+  rows.push((again) => plain.tailCall(again));
+  for (const opcode of OPCODES) {
+    if (isGuarded(opcode, NO_STACK)) rows.push((again) => guarded.emit(opcode, again));
+    else rows.push(() => void code.op("unreachable"));
+  }
+  for (let row = 0; row <= rows.length; row++) code.block();
   code.get(LOCAL.pc).memory("i32.load16_u", FIELD.opcode);
-  code.brTable(
-    OPCODES.map((_, row) => row),
-    OPCODES.length,
-  );
-  const emitter = new RowEmitter(code, frame, places.registers, fuel);
-  OPCODES.forEach((opcode, row) => {
+  code.brTable([...rows.keys()], rows.length);
+  rows.forEach((emit, row) => {
     code.op("end");
-    emitter.emit(opcode, OPCODES.length - row);
+    emit(rows.length - row);
   });
   code.op("end").op("unreachable").op("end").op("unreachable");
   const { module } = frame;
@@ -133,7 +161,7 @@ export function writeCallbacks(
           .memory("i64.store", at(register));
       }
       code.i32(0).i32(places.stackTop).globalGet(frame.level).i32(STACK_SIZE).op("i32.mul").op("i32.sub");
-      code.op("i64.extend_i32_u").memory("i64.store", at(10));
+      code.op("i64.extend_i32_u").i64(0, places.pointerHigh).op("i64.or").memory("i64.store", at(10));
       code
         .i32(address + start * RECORD_SIZE)
         .call(run)
@@ -159,11 +187,17 @@ class RowEmitter {
   readonly #fuel: boolean;
   readonly #operands: Operands;
 
-  constructor(code: Code, frame: ModuleFrame, registers: number, fuel: boolean) {
+  constructor(
+    code: Code,
+    frame: ModuleFrame,
+    registers: number,
+    fuel: boolean,
+    guard: LoadGuard | undefined,
+  ) {
     this.#code = code;
     this.#frame = frame;
     this.#fuel = fuel;
-    this.#operands = operandsInMemory(code, registers);
+    this.#operands = operandsInMemory(code, registers, guard);
   }
 
   /** One row; `again` is how far out the loop over instructions is. */
@@ -211,6 +245,19 @@ class RowEmitter {
         this.#step(1);
     }
     code.br(again);
+  }
+
+  /** The other program's first record is next, in the same frame. */
+  tailCall(again: number): void {
+    const code = this.#code;
+    for (const register of [2, 3]) {
+      this.#operands.readRegister(register);
+      code.op("i32.wrap_i64");
+    }
+    code.call(this.#frame.tailTarget).tee(LOCAL.scratch32).i32(0).op("i32.ge_s").if();
+    code.get(LOCAL.scratch32).set(LOCAL.pc).op("else");
+    this.#step(1);
+    code.op("end").br(again);
   }
 
   #step(records: number): void {
@@ -293,7 +340,7 @@ class RowEmitter {
   }
 }
 
-function operandsInMemory(code: Code, registers: number): Operands {
+function operandsInMemory(code: Code, registers: number, guard: LoadGuard | undefined): Operands {
   const offsetOf = (field: "dst" | "src"): void => {
     code.get(LOCAL.pc).memory("i32.load8_u", FIELD[field]);
   };
@@ -301,6 +348,7 @@ function operandsInMemory(code: Code, registers: number): Operands {
     code,
     scratch32: LOCAL.scratch32,
     scratch64: LOCAL.scratch64,
+    guard,
     knownImmediate: undefined,
     read: (field) => {
       offsetOf(field);

@@ -4,15 +4,10 @@ import { Code, createGlobal, createMemory, createTable, instantiate, isTrap } fr
 import type { WasmFunction, WasmGlobal, WasmImports, WasmMemory, WasmTable } from "../../../wasm/index.ts";
 import { IMPORT, MAX_CALLBACKS, STACK_SIZE } from "./helper.ts";
 import type { Helpers } from "./helper.ts";
-import {
-  RECORD_SIZE,
-  REGISTERS_SIZE,
-  decodeForInterpreter,
-  writeCallbacks,
-  writeInterpreter,
-} from "./interpreter.ts";
+import { REGISTERS_SIZE, decodeForInterpreter, writeCallbacks, writeInterpreter } from "./interpreter.ts";
 import type { InterpreterPlaces } from "./interpreter.ts";
 import { helperAdapters } from "./module-frame.ts";
+import type { LoadGuard } from "./operands.ts";
 import { checkProgram } from "./program.ts";
 import type { CheckedProgram } from "./program.ts";
 import { printTranslation, takesAddresses, translate } from "./translator.ts";
@@ -25,8 +20,8 @@ const REGISTERS = 0x100;
 const FRAMES: number = REGISTERS + REGISTERS_SIZE;
 /** Top of the main program's stack; above those of callbacks. */
 const STACK_TOP: number = 0x2000 + (MAX_CALLBACKS + 1) * STACK_SIZE;
-const HEAP: number = STACK_TOP;
-const PLACES: InterpreterPlaces = { registers: REGISTERS, frames: FRAMES, stackTop: STACK_TOP };
+/** First address that is not the machine's own. */
+export const HEAP_START: number = STACK_TOP;
 
 export interface MachineOptions {
   readonly helpers?: Helpers;
@@ -37,15 +32,39 @@ export interface MachineOptions {
   readonly fuel?: number;
   /** Memory at the start, in pages of 64 KiB; it grows. */
   readonly pages?: number;
+  /** Memory that is there already, in place of one of its own. */
+  readonly memory?: WasmMemory;
+  /**
+   * Upper half of every pointer that programs are given (their lower half is an offset in memory), so that
+   * other numbers are told from pointers. Accesses look at the lower half alone.
+   */
+  readonly pointerHigh?: number;
   /** `size` bytes of the packet at `offset` in host order, or -1 beyond its end: LD_ABS and LD_IND. */
   readonly packetLoad?: (context: number, offset: number, size: number) => bigint;
+  /** What a tail call of (program array, index) goes on with: a {@link Executable.tailTarget}, or -1. */
+  readonly tailTarget?: (map: number, index: number) => number;
+  /** Where programs' own data go, in place of memory that grows. */
+  readonly heap?: MachineHeap;
+}
+
+export interface MachineHeap {
+  allocate(size: number): number;
+  free(address: number): void;
 }
 
 export type ExecutionMode = "jit" | "interpreter";
 
+export interface LoadProgramOptions {
+  readonly mode?: ExecutionMode;
+  /** Loads through what is no pointer into memory give 0 instead of a fault, as loads by BTF types do. */
+  readonly faultsAsZero?: boolean;
+}
+
 /** A loaded program. */
-export interface Executable {
+export interface Executable extends Disposable {
   readonly mode: ExecutionMode;
+  /** The WebAssembly module that it became; empty in the interpreter. */
+  readonly translation: Uint8Array;
   /**
    * Runs it with r1, r2 … as given and gives r0, unsigned.
    * @throws BpfkitError `vm/fault` for an access outside memory, `vm/fuel` for loops that do not end
@@ -53,6 +72,8 @@ export interface Executable {
   run(...args: readonly (number | bigint)[]): bigint;
   /** Runs it `times` times with the same arguments; gives the last r0. */
   repeat(times: number, ...args: readonly (number | bigint)[]): bigint;
+  /** What a tail call to it goes on with. */
+  tailTarget(): number;
 }
 
 /**
@@ -63,15 +84,24 @@ export class Machine {
   readonly memory: WasmMemory;
   readonly #options: MachineOptions;
   readonly #table: WasmTable;
+  readonly #places: InterpreterPlaces;
   readonly #fuel: WasmGlobal = createGlobal(0);
   readonly #level: WasmGlobal = createGlobal(0);
   readonly #imports: WasmImports;
+  /** Positions in the table that ended programs have left, by how many in a row. */
+  readonly #leftPositions = new Map<number, number[]>();
   #interpreter: WasmFunction | undefined;
-  #top: number = HEAP;
+  #top: number = HEAP_START;
 
   constructor(options: MachineOptions = {}) {
     this.#options = options;
-    this.memory = createMemory(options.pages ?? 16);
+    this.memory = options.memory ?? createMemory(options.pages ?? 16);
+    this.#places = {
+      registers: REGISTERS,
+      frames: FRAMES,
+      stackTop: STACK_TOP,
+      pointerHigh: options.pointerHigh ?? 0,
+    };
     const helpers = options.helpers ?? new Map();
     this.#table = createTable(Math.max(1, ...[...helpers.keys()].map((id) => id + 1)));
     this.#imports = {
@@ -81,6 +111,7 @@ export class Machine {
         [IMPORT.fuel]: this.#fuel,
         [IMPORT.level]: this.#level,
         [IMPORT.packetLoad]: options.packetLoad ?? (() => -1n),
+        [IMPORT.tailTarget]: options.tailTarget ?? (() => -1),
       },
       [IMPORT.helper]: Object.fromEntries([...helpers].map(([id, helper]) => [String(id), helper.call])),
     };
@@ -100,17 +131,25 @@ export class Machine {
   }
 
   /** The bytes at an address; valid until memory grows. */
-  bytes(address: number, size: number): Uint8Array {
+  bytes(address: number, size: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.memory.buffer, address, size);
+  }
+
+  /** A pointer to an address, as programs have it. */
+  pointer(address: number): bigint {
+    return (BigInt(this.#places.pointerHigh >>> 0) << 32n) | BigInt(address);
   }
 
   /**
    * Prepares a program, whose maps and variables are resolved to addresses already.
    * @throws BpfkitError `vm/program` and others for what cannot run
    */
-  load(insns: readonly Insn[], mode: ExecutionMode = "jit"): Executable {
+  load(insns: readonly Insn[], how: ExecutionMode | LoadProgramOptions = "jit"): Executable {
+    const { mode = "jit", faultsAsZero = false } = typeof how === "string" ? { mode: how } : how;
     const program = checkProgram(insns);
-    return mode === "jit" ? this.#loadTranslated(program) : this.#loadInterpreted(program);
+    return mode === "jit"
+      ? this.#loadTranslated(program, faultsAsZero)
+      : this.#loadInterpreted(program, faultsAsZero);
   }
 
   /**
@@ -123,24 +162,43 @@ export class Machine {
     return target(r1, r2, r3, r4, r5);
   }
 
+  /** The same from outside a run, as for timers: a run of its own. */
+  runCallback(address: number | bigint, ...args: readonly (number | bigint)[]): bigint {
+    return this.#guard(() => this.callback(address, ...args));
+  }
+
   /** The WebAssembly that a program becomes, as text. */
-  print(insns: readonly Insn[]): string {
-    return printTranslation(checkProgram(insns), this.#translateOptions(this.#table.length));
+  print(insns: readonly Insn[], faultsAsZero = false): string {
+    return printTranslation(checkProgram(insns), this.#translateOptions(this.#table.length, faultsAsZero));
   }
 
-  #translateOptions(tableBase: number): TranslateOptions {
+  #translateOptions(tableBase: number, faultsAsZero: boolean): TranslateOptions {
     const { helpers = new Map(), fuel } = this.#options;
-    return { helpers, fuel: fuel !== undefined, tableBase, stackTop: STACK_TOP };
+    return {
+      helpers,
+      fuel: fuel !== undefined,
+      tableBase,
+      stackTop: STACK_TOP,
+      pointerHigh: this.#places.pointerHigh,
+      ...(faultsAsZero && { guard: this.#loadGuard() }),
+    };
   }
 
-  #loadTranslated(program: CheckedProgram): Executable {
-    const bytes = translate(program, this.#translateOptions(this.#reserveFunctions(program)));
+  #loadGuard(): LoadGuard {
+    return { pointerHigh: this.#places.pointerHigh, end: this.memory.buffer.byteLength };
+  }
+
+  #loadTranslated(program: CheckedProgram, faultsAsZero: boolean): Executable {
+    const base = this.#reserveFunctions(program);
+    const bytes = translate(program, this.#translateOptions(base, faultsAsZero));
     const exports = instantiate(bytes, this.#imports);
     const main = exports.get("main")!;
     const repeat = exports.get("repeat")!;
-    const stack = BigInt(STACK_TOP);
+    const stack = this.pointer(STACK_TOP);
+    let target: number | undefined;
     return {
       mode: "jit",
+      translation: bytes,
       run: (...args) => {
         const [r1 = 0n, r2 = 0n, r3 = 0n, r4 = 0n, r5 = 0n] = args.map(BigInt);
         return this.#guard(() => main(r1, r2, r3, r4, r5, stack));
@@ -149,27 +207,36 @@ export class Machine {
         const [r1 = 0n, r2 = 0n] = args.map(BigInt);
         return this.#guard(() => repeat(times, r1, r2, stack));
       },
+      tailTarget: () => {
+        if (target === undefined) this.#table.set((target = this.#takePositions(1)), main);
+        return target;
+      },
+      [Symbol.dispose]: () => {
+        this.#leaveFunctions(program, base);
+        if (target !== undefined) this.#leavePositions(target, 1);
+      },
     };
   }
 
-  #loadInterpreted(program: CheckedProgram): Executable {
+  #loadInterpreted(program: CheckedProgram, faultsAsZero: boolean): Executable {
     const tableBase = this.#reserveFunctions(program);
-    const address = this.allocate(program.insns.length * RECORD_SIZE);
-    const records = decodeForInterpreter(program, tableBase);
+    const records = decodeForInterpreter(program, tableBase, faultsAsZero);
+    const address = this.#options.heap?.allocate(records.length) ?? this.allocate(records.length);
     this.bytes(address, records.length).set(records);
     const interpret = (this.#interpreter ??= this.#startInterpreter());
     if (takesAddresses(program)) {
       const machine = { ...this.#imports[IMPORT.machine], [IMPORT.run]: interpret };
-      instantiate(writeCallbacks(program, PLACES, address, tableBase), { [IMPORT.machine]: machine });
+      instantiate(writeCallbacks(program, this.#places, address, tableBase), { [IMPORT.machine]: machine });
     }
     const run = (args: readonly (number | bigint)[]): bigint => {
       const registers = new BigUint64Array(this.memory.buffer, REGISTERS, 11).fill(0n);
       args.forEach((value, index) => (registers[index + 1] = BigInt.asUintN(64, BigInt(value))));
-      registers[10] = BigInt(STACK_TOP);
+      registers[10] = this.pointer(STACK_TOP);
       return interpret(address);
     };
     return {
       mode: "interpreter",
+      translation: new Uint8Array(0),
       run: (...args) => this.#guard(() => run(args)),
       repeat: (times, ...args) =>
         this.#guard(() => {
@@ -177,16 +244,36 @@ export class Machine {
           for (let time = 0; time < times; time++) result = run(args);
           return result;
         }),
+      tailTarget: () => address,
+      [Symbol.dispose]: () => {
+        this.#leaveFunctions(program, tableBase);
+        this.#options.heap?.free(address);
+      },
     };
   }
 
   /** Places in the table for functions whose address the program takes. */
   #reserveFunctions(program: CheckedProgram): number {
-    return takesAddresses(program) ? this.#table.grow(program.functions.length) : this.#table.length;
+    return takesAddresses(program) ? this.#takePositions(program.functions.length) : 0;
+  }
+
+  #leaveFunctions(program: CheckedProgram, base: number): void {
+    if (takesAddresses(program)) this.#leavePositions(base, program.functions.length);
+  }
+
+  #takePositions(count: number): number {
+    return this.#leftPositions.get(count)?.pop() ?? this.#table.grow(count);
+  }
+
+  #leavePositions(first: number, count: number): void {
+    for (let position = first; position < first + count; position++) this.#table.set(position, null);
+    const left = this.#leftPositions.get(count);
+    if (left) left.push(first);
+    else this.#leftPositions.set(count, [first]);
   }
 
   #startInterpreter(): WasmFunction {
-    const bytes = writeInterpreter(PLACES, this.#options.fuel !== undefined);
+    const bytes = writeInterpreter(this.#places, this.#options.fuel !== undefined, this.#loadGuard());
     return instantiate(bytes, this.#imports).get("run")!;
   }
 

@@ -11,6 +11,8 @@ export interface ModuleFrame {
   /** (r1 … r5) -> r0, as functions in the table are. */
   readonly helperType: number;
   readonly packetLoad: number;
+  /** (program array, index) -> what {@link TAIL_CALL} goes on with, or -1. */
+  readonly tailTarget: number;
   readonly fuel: number;
   /** How many callbacks are running inside each other. */
   readonly level: number;
@@ -27,7 +29,12 @@ export function startModule(): ModuleFrame {
     IMPORT.packetLoad,
     module.type(["i32", "i32", "i32"], ["i64"]),
   );
-  return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, fuel, level };
+  const tailTarget = module.importFunction(
+    IMPORT.machine,
+    IMPORT.tailTarget,
+    module.type(["i32", "i32"], ["i32"]),
+  );
+  return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, tailTarget, fuel, level };
 }
 
 export function importHelper(module: WasmModule, id: number, helper: Helper): number {

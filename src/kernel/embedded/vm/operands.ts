@@ -1,5 +1,12 @@
 import type { Code } from "../../../wasm/index.ts";
 
+/** What a pointer must be for a load to reach memory. */
+export interface LoadGuard {
+  readonly pointerHigh: number;
+  /** Bytes of memory. */
+  readonly end: number;
+}
+
 /**
  * How a machine reaches the operands of an instruction. The translator keeps registers in locals and knows
  * every field; the interpreter finds both in memory. What an operation does is written once, against this.
@@ -9,6 +16,8 @@ export interface Operands {
   /** Locals that an operation may use between its reads and its write. */
   readonly scratch32: number;
   readonly scratch64: number;
+  /** Where loads that fault give 0. */
+  readonly guard: LoadGuard | undefined;
   /** imm, where it is known as the code is written. */
   readonly knownImmediate: number | undefined;
 

@@ -1,7 +1,7 @@
 import { ALU, ATOMIC, JUMP } from "../../../isa/index.ts";
 import type { Opcode, Size } from "../../../isa/index.ts";
 import type { MemoryName, PlainName } from "../../../wasm/index.ts";
-import type { Operands } from "./operands.ts";
+import type { LoadGuard, Operands } from "./operands.ts";
 
 /** Writes the WebAssembly of an instruction that goes on to the next one; control flow is the machines'. */
 export function emitOperation(opcode: Opcode, operands: Operands): void {
@@ -20,9 +20,9 @@ export function emitOperation(opcode: Opcode, operands: Operands): void {
       return operands.write("dst", () => operands.read("src"));
     case "load":
     case "loadAcquire":
-      return emitLoad(LOAD[opcode.size!], operands);
+      return emitLoad(LOAD[opcode.size!], opcode.size!, operands);
     case "loadSigned":
-      return emitLoad(LOAD_SIGNED[opcode.size!], operands);
+      return emitLoad(LOAD_SIGNED[opcode.size!], opcode.size!, operands);
     case "store":
     case "storeRelease":
       return emitStore(opcode.size!, operands, () => operands.read("src"));
@@ -239,10 +239,29 @@ function emitReverse32({ code, scratch32 }: Operands): void {
   code.get(scratch32).i32(8).op("i32.rotr").i32(0xff00ff00).op("i32.and").op("i32.or");
 }
 
-function emitLoad(name: MemoryName, operands: Operands): void {
+function emitLoad(name: MemoryName, size: Size, operands: Operands): void {
+  if (operands.guard) return emitGuardedLoad(name, size, operands.guard, operands);
   operands.write("dst", () => {
     const offset = operands.address("src");
     operands.code.memory(name, offset);
+  });
+}
+
+/** Loads through kernel pointers of types that may be anything: what is no pointer into memory reads as 0. */
+function emitGuardedLoad(name: MemoryName, size: Size, guard: LoadGuard, operands: Operands): void {
+  const { code, scratch32, scratch64 } = operands;
+  operands.write("dst", () => {
+    operands.read("src");
+    code.tee(scratch64).i64(32).op("i64.shr_u").op("i32.wrap_i64").i32(guard.pointerHigh).op("i32.eq");
+    const offset = operands.address("src");
+    code
+      .i32(offset)
+      .op("i32.add")
+      .tee(scratch32)
+      .i32(guard.end - size)
+      .op("i32.le_u")
+      .op("i32.and");
+    code.if("i64").get(scratch32).memory(name).op("else").i64(0).op("end");
   });
 }
 

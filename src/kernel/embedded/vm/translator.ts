@@ -5,11 +5,11 @@ import { Code, printBody } from "../../../wasm/index.ts";
 import type { ValueType } from "../../../wasm/index.ts";
 import { analyze } from "./control-flow.ts";
 import type { Block } from "./control-flow.ts";
-import { FRAME_SIZE, MAX_LOOPS, STACK_SIZE } from "./helper.ts";
+import { FRAME_SIZE, MAX_LOOPS, STACK_SIZE, TAIL_CALL } from "./helper.ts";
 import type { Helpers } from "./helper.ts";
 import { emitCallback, emitFuel, emitHelperCall, importHelper, startModule } from "./module-frame.ts";
 import type { ModuleFrame } from "./module-frame.ts";
-import type { Operands } from "./operands.ts";
+import type { LoadGuard, Operands } from "./operands.ts";
 import { emitCondition, emitOperation } from "./operations.ts";
 import { emitStructured } from "./structure.ts";
 import type { CheckedProgram } from "./program.ts";
@@ -20,6 +20,10 @@ export interface TranslateOptions {
   readonly fuel: boolean;
   /** Where in the table the program's functions are put. */
   readonly tableBase: number;
+  /** Upper half of every pointer. */
+  readonly pointerHigh: number;
+  /** Where loads that fault give 0. */
+  readonly guard?: LoadGuard | undefined;
   /** Top of the main program's stack; callbacks have theirs below, a STACK_SIZE apart. */
   readonly stackTop: number;
 }
@@ -79,6 +83,7 @@ function importCalled(program: CheckedProgram, frame: ModuleFrame, helpers: Help
       });
     }
     if (opcode?.form !== "call" || insn.src !== CALL.HELPER || indices.has(insn.imm)) return;
+    if (insn.imm === TAIL_CALL) return;
     const helper = helpers.get(insn.imm);
     if (!helper) {
       throw new BpfkitError(`The embedded kernel has no helper ${insn.imm}`, { code: "vm/helper" });
@@ -109,7 +114,7 @@ function emitAdapters(
     emitCallback(code, frame, () => {
       for (let parameter = 0; parameter < 5; parameter++) code.get(parameter);
       code.i32(options.stackTop).globalGet(frame.level).i32(STACK_SIZE).op("i32.mul").op("i32.sub");
-      code.op("i64.extend_i32_u").call(indices.get(start)!);
+      code.op("i64.extend_i32_u").i64(0, options.pointerHigh).op("i64.or").call(indices.get(start)!);
     });
     return frame.module.function(frame.helperType, [], code);
   });
@@ -208,6 +213,8 @@ class FunctionTranslator {
       code,
       scratch32: LOCAL.scratch32,
       scratch64: LOCAL.scratch64,
+      // A program's own stack is always there.
+      guard: insn.src === 10 ? undefined : this.#options.guard,
       knownImmediate: (insn.code & 8) === 0 ? insn.imm : undefined,
       read: (field) => void code.get(local(field)),
       readLow: (field) => void code.get(local(field)).op("i32.wrap_i64"),
@@ -253,11 +260,22 @@ class FunctionTranslator {
   }
 
   #emitCall(insn: Insn): void {
+    if (insn.imm === TAIL_CALL) return this.#emitTailCall();
     const code = this.#code;
     emitHelperCall(code, this.#options.helpers.get(insn.imm)!, this.#helpers.get(insn.imm)!, (position) =>
       code.get(REGISTER_LOCAL[position + 1]!),
     );
     code.set(REGISTER_LOCAL[0]!);
+  }
+
+  /** The other program runs in this frame and this function is done; without one, it goes on. */
+  #emitTailCall(): void {
+    const code = this.#code;
+    for (const register of [2, 3]) code.get(REGISTER_LOCAL[register]!).op("i32.wrap_i64");
+    code.call(this.#frame.tailTarget).tee(LOCAL.scratch32).i32(0).op("i32.ge_s").if();
+    code.get(REGISTER_LOCAL[1]!).i64(0).i64(0).i64(0).i64(0).get(REGISTER_LOCAL[10]!);
+    code.get(LOCAL.scratch32).callIndirect(this.#frame.module.type(PARAMETERS, ["i64"]));
+    code.op("return").op("end");
   }
 
   #emitCallRegister(insn: Insn): void {

@@ -1,0 +1,40 @@
+import type { HostFiles } from "../../index.ts";
+import type { Memory } from "../memory.ts";
+import type { Hook } from "./hook.ts";
+import type { Task } from "./task.ts";
+
+/** What an event source may do with the kernel that it feeds. */
+export interface EventHost {
+  readonly memory: Memory;
+  /**
+   * Runs the programs that are attached to a hook (by its {@link hookName}), each on a fresh copy of the
+   * context; gives how many ran.
+   */
+  raise(hook: string, context: Uint8Array, options?: RaiseOptions): number;
+}
+
+export interface RaiseOptions {
+  /** Who runs meanwhile; by default this process. */
+  readonly task?: Task;
+  readonly cpu?: number;
+}
+
+/**
+ * Where the events of an embedded kernel come from: processes under ptrace, a recording, a test. The kernel
+ * asks it before a program is attached, and it raises events through the host.
+ */
+export interface EventSource {
+  /** Called once, before anything else. */
+  start(host: EventHost): void;
+  /**
+   * A program is being attached. Undefined if there is no such event (the caller gets ENOENT); disposal of the
+   * result means that it was detached.
+   */
+  attach(hook: Hook): Disposable | undefined;
+  /** The tracepoint of an id that the source's tracefs files gave. */
+  tracepoint(id: number): { readonly category: string; readonly event: string } | undefined;
+  /** The running kernel's files, as far as the source has its own: BTF, tracefs, … */
+  readonly files?: Partial<HostFiles>;
+  /** Processes by id, for task storage and descriptors of processes. */
+  task?(pid: number): Task | undefined;
+}

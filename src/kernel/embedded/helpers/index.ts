@@ -1,0 +1,20 @@
+import type { Helpers } from "../vm/index.ts";
+import type { World } from "../world.ts";
+import { loopHelpers } from "./loop.ts";
+import { mapHelpers } from "./map.ts";
+import { memoryHelpers } from "./memory.ts";
+import { outputHelpers } from "./output.ts";
+import { taskHelpers } from "./task.ts";
+import { timeHelpers } from "./time.ts";
+
+/** Every helper of the embedded kernel, by its number. */
+export function createHelperTable(world: World): Helpers {
+  return new Map([
+    ...mapHelpers(world),
+    ...memoryHelpers(world),
+    ...taskHelpers(world),
+    ...timeHelpers(world),
+    ...outputHelpers(world),
+    ...loopHelpers(world),
+  ]);
+}

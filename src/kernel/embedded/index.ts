@@ -1,0 +1,13 @@
+import { EmbeddedKernel } from "./embedded-kernel.ts";
+import type { EmbeddedKernelOptions } from "./embedded-kernel.ts";
+
+export { EmbeddedKernel } from "./embedded-kernel.ts";
+export type { EmbeddedKernelOptions } from "./embedded-kernel.ts";
+export { hookName } from "./events/index.ts";
+export type { EventHost, EventSource, Hook, RaiseOptions, Task } from "./events/index.ts";
+export type { Memory } from "./memory.ts";
+
+/** The kernel in user space: no root, no Linux. */
+export function openEmbeddedKernel(options: EmbeddedKernelOptions = {}): EmbeddedKernel {
+  return new EmbeddedKernel(options);
+}

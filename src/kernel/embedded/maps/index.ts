@@ -1,0 +1,13 @@
+export { ArrayMap } from "./array.ts";
+export { checkDefinition, createMap, isTyped } from "./create.ts";
+export { createFastPath } from "./fast-path.ts";
+export type { FastPath, SlowPath } from "./fast-path.ts";
+export { ArrayOfMaps, PerfEventArray, ProgramArray, isMapOfMaps } from "./handles.ts";
+export { HashMap } from "./hash.ts";
+export { CELL, CELLS_SIZE } from "./layout.ts";
+export { BpfMap, ENOTSUPP } from "./map.ts";
+export type { MapDefinition, MapHost, TailTarget } from "./map.ts";
+export { RingBufferMap } from "./ring-buffer.ts";
+export { StackTraceMap } from "./stack-trace.ts";
+export { StorageMap } from "./storage.ts";
+export { NO_FIELDS, ValueFields, findValueFields } from "./value-fields.ts";

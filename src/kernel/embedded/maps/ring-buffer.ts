@@ -1,0 +1,73 @@
+import { BPF_RB } from "../../../uapi/index.ts";
+import { FAST, HEADER_SIZE } from "./layout.ts";
+import { BpfMap, ENOTSUPP } from "./map.ts";
+import type { MapDefinition, MapHost } from "./map.ts";
+
+const PAGE_SIZE = 4096;
+
+/**
+ * kernel/bpf/ringbuf.c: the consumer's page, the producer's page, and the data. The kernel maps its data
+ * twice, so that no record wraps; here a record's tail just lies in the second half, where its reader looks
+ * for it too. Producing is the fast path's.
+ */
+export class RingBufferMap extends BpfMap {
+  readonly #ring: number;
+
+  constructor(host: MapHost, id: number, definition: MapDefinition) {
+    super(host, id, definition);
+    const { maxEntries } = definition;
+    this.#ring = this.memory.allocate(2 * PAGE_SIZE + 2 * maxEntries, PAGE_SIZE);
+    this.header("data", this.#ring);
+    this.header("mask", maxEntries - 1);
+    this.header("lookup", FAST.none);
+    this.header("change", FAST.none);
+  }
+
+  get consumed(): bigint {
+    return this.memory.u64(this.#ring);
+  }
+
+  get produced(): bigint {
+    return this.memory.u64(this.#ring + PAGE_SIZE);
+  }
+
+  query(what: bigint): bigint {
+    switch (what) {
+      case BigInt(BPF_RB.AVAIL_DATA):
+        return this.produced - this.consumed;
+      case BigInt(BPF_RB.RING_SIZE):
+        return BigInt(this.definition.maxEntries);
+      case BigInt(BPF_RB.CONS_POS):
+        return this.consumed;
+      case BigInt(BPF_RB.PROD_POS):
+        return this.produced;
+      default:
+        return 0n;
+    }
+  }
+
+  override readable(): boolean {
+    return this.consumed !== this.produced;
+  }
+
+  override region(): { address: number; size: number; writable: number } {
+    return { address: this.#ring, size: 2 * PAGE_SIZE + 2 * this.definition.maxEntries, writable: PAGE_SIZE };
+  }
+
+  // ringbuf_map_*_elem
+  override read(): number {
+    return -ENOTSUPP;
+  }
+
+  override write(): number {
+    return -ENOTSUPP;
+  }
+
+  protected override memoryUsed(): number {
+    return HEADER_SIZE + 2 * PAGE_SIZE + this.definition.maxEntries;
+  }
+
+  protected override dispose(): void {
+    this.memory.free(this.#ring);
+  }
+}

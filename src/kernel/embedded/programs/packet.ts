@@ -1,0 +1,132 @@
+import { STRUCT } from "../../../uapi/index.ts";
+import type { Memory } from "../memory.ts";
+
+/** A packet in memory: free room, metadata of XDP, bytes, free room. All are addresses. */
+export class Packet {
+  readonly memory: Memory;
+  readonly #block: number;
+  readonly #end: number;
+  data: number;
+  dataEnd: number;
+  /** Where metadata begin: `data` without any. */
+  meta: number;
+
+  constructor(memory: Memory, bytes: Uint8Array, headroom: number, tailroom: number) {
+    this.memory = memory;
+    this.#block = memory.allocate(headroom + bytes.length + tailroom);
+    this.data = this.#block + headroom;
+    this.meta = this.data;
+    this.dataEnd = this.data + bytes.length;
+    this.#end = this.dataEnd + tailroom;
+    memory.bytes.set(bytes, this.data);
+  }
+
+  get length(): number {
+    return this.dataEnd - this.data;
+  }
+
+  get headroom(): number {
+    return this.data - this.#block;
+  }
+
+  get tailroom(): number {
+    return this.#end - this.dataEnd;
+  }
+
+  bytes(): Uint8Array {
+    return this.memory.slice(this.data, this.length);
+  }
+
+  /** Room for `size` more bytes behind `at`, taken from the headroom; false if it has none. */
+  insert(at: number, size: number): boolean {
+    if (size > this.headroom) return false;
+    const { bytes } = this.memory;
+    bytes.copyWithin(this.data - size, this.data, this.data + at);
+    this.data -= size;
+    this.meta = this.data;
+    bytes.fill(0, this.data + at, this.data + at + size);
+    return true;
+  }
+
+  remove(at: number, size: number): void {
+    this.memory.bytes.copyWithin(this.data + size, this.data, this.data + at);
+    this.data += size;
+    this.meta = this.data;
+  }
+
+  /** A new end; bytes that are added are zero. False if there is no room. */
+  resize(length: number): boolean {
+    if (length < 0 || length - this.length > this.tailroom) return false;
+    const end = this.data + length;
+    if (end > this.dataEnd) this.memory.bytes.fill(0, this.dataEnd, end);
+    this.dataEnd = end;
+    return true;
+  }
+
+  free(): void {
+    this.memory.free(this.#block);
+  }
+}
+
+const SKB = STRUCT.__sk_buff.fields;
+const MD = STRUCT.xdp_md.fields;
+
+/** A packet with the context that a program is given for it. */
+export interface PacketContext {
+  readonly kind: "skb" | "xdp";
+  readonly packet: Packet;
+  readonly address: number;
+  /** From the packet's first byte to its network header. */
+  network: number;
+  /** Writes the packet's bounds into the context: after each change of them. */
+  sync(): void;
+}
+
+export function skbContext(packet: Packet, address: number, network: number): PacketContext {
+  const { memory } = packet;
+  return {
+    kind: "skb",
+    packet,
+    address,
+    network,
+    sync() {
+      memory.setU32(address + SKB.len.offset, packet.length);
+      memory.setU32(address + SKB.data.offset, packet.data);
+      memory.setU32(address + SKB.data_end.offset, packet.dataEnd);
+      memory.setU32(address + SKB.data_meta.offset, packet.meta);
+    },
+  };
+}
+
+export function xdpContext(packet: Packet, address: number): PacketContext {
+  const { memory } = packet;
+  return {
+    kind: "xdp",
+    packet,
+    address,
+    network: 14,
+    sync() {
+      memory.setU32(address + MD.data.offset, packet.data);
+      memory.setU32(address + MD.data_end.offset, packet.dataEnd);
+      memory.setU32(address + MD.data_meta.offset, packet.meta);
+    },
+  };
+}
+
+/** Offsets that LD_ABS takes below 0 (include/uapi/linux/filter.h). */
+const NETWORK_OFFSET = -0x100000;
+const LINK_OFFSET = -0x200000;
+
+/** Bytes of a packet in host order, or -1 beyond its end: LD_ABS and LD_IND. */
+export function loadFromPacket(context: PacketContext, offset: number, size: number): bigint {
+  const { packet, network } = context;
+  let at = packet.data + offset;
+  if (offset < 0) {
+    if (offset >= NETWORK_OFFSET) at = packet.data + network + (offset - NETWORK_OFFSET);
+    else if (offset >= LINK_OFFSET) at = packet.data + network - 14 + (offset - LINK_OFFSET);
+    else return -1n;
+  }
+  if (at < packet.data - 14 || at + size > packet.dataEnd) return -1n;
+  const { view } = packet.memory;
+  return BigInt(size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at) : view.getUint32(at));
+}

@@ -1,0 +1,28 @@
+import type { Task } from "../events/task.ts";
+import type { Memory } from "../memory.ts";
+import type { PacketContext } from "./packet.ts";
+import type { BpfProgram } from "./program.ts";
+
+/** What is running: one program at a time, with its tail calls and callbacks. */
+export interface Run {
+  readonly program: BpfProgram;
+  readonly task: Task;
+  readonly cpu: number;
+  /** Address of the program's context; 0 for none. */
+  readonly context: number;
+  /** What bpf_get_attach_cookie says. */
+  readonly cookie?: bigint;
+  readonly packet?: PacketContext | undefined;
+}
+
+/** Who runs programs. */
+export interface Runner {
+  readonly memory: Memory;
+  /** This process: who runs where nobody else is said to. */
+  readonly self: Task;
+  /**
+   * Runs a program `repeat` times; the last result is r0.
+   * @throws BpfkitError `vm/fault` and `vm/fuel` with the program's name
+   */
+  execute(run: Run, repeat?: number): bigint;
+}

@@ -1,0 +1,58 @@
+import type { Watch } from "../index.ts";
+import type { KernelObject } from "./kernel-object.ts";
+
+interface Watcher {
+  readonly ready: () => void;
+  readonly readable: () => boolean;
+  scheduled: NodeJS.Immediate | undefined;
+  referenced: boolean;
+}
+
+/** A timer far away: it keeps the process alive while something is watched, as an open descriptor does. */
+const LONG = 2 ** 30;
+
+/** Who wants to know that a ring has something to read: called from the event loop, as long as it has. */
+export class Readiness {
+  readonly #watchers = new Map<KernelObject, Set<Watcher>>();
+
+  wake(object: KernelObject): void {
+    for (const watcher of this.#watchers.get(object) ?? []) this.#schedule(watcher);
+  }
+
+  watch(object: KernelObject, readable: () => boolean, ready: () => void): Watch {
+    const watcher: Watcher = { ready, readable, scheduled: undefined, referenced: true };
+    const watchers = this.#watchers.get(object) ?? new Set();
+    this.#watchers.set(object, watchers.add(watcher));
+    const alive = setInterval(() => undefined, LONG);
+    if (readable()) this.#schedule(watcher);
+    return {
+      ref: () => {
+        watcher.referenced = true;
+        alive.ref();
+      },
+      unref: () => {
+        watcher.referenced = false;
+        alive.unref();
+        watcher.scheduled?.unref();
+      },
+      [Symbol.dispose]: () => {
+        clearInterval(alive);
+        if (watcher.scheduled) clearImmediate(watcher.scheduled);
+        watchers.delete(watcher);
+        if (watchers.size === 0) this.#watchers.delete(object);
+      },
+    };
+  }
+
+  #schedule(watcher: Watcher): void {
+    if (watcher.scheduled) return;
+    watcher.scheduled = setImmediate(() => {
+      watcher.scheduled = undefined;
+      if (!watcher.readable()) return;
+      watcher.ready();
+      // Level-triggered: what was left is told again.
+      if (watcher.readable()) this.#schedule(watcher);
+    });
+    if (!watcher.referenced) watcher.scheduled.unref();
+  }
+}

@@ -78,6 +78,13 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\bmap_ids=\[[^\]]*\]/g, "map_ids=N"],
   [/\b(load_time|run_time_ns|run_cnt)=\d+( \/\*[^*]*\*\/)?/g, "$1=N"],
   [/\b[0-9a-f]{8}\.rodata/g, "X.rodata"],
+  // Addresses in instructions.
+  [/\bimm=0x[0-9a-f]{4,8}\b/g, "imm=N"],
+  // As many of them as the machine happens to have.
+  [
+    /((?:.*BPF_BTF_GET_NEXT_ID.*= 0\n)(?:.*BPF_BTF_GET_FD_BY_ID.*\n)(?:.*BPF_OBJ_GET_INFO_BY_FD.*\n)+?)\1*/g,
+    "$1",
+  ],
 ];
 
 let directory = "";

@@ -1,4 +1,11 @@
-import { buildOptions, explainOptions, straceOptions, topOptions, traceOptions } from "./options.ts";
+import {
+  buildOptions,
+  ccOptions,
+  explainOptions,
+  straceOptions,
+  topOptions,
+  traceOptions,
+} from "./options.ts";
 import type { CommandRow, OptionRow } from "./command.ts";
 
 /** Options of the verbs that have bpftool's grammar. */
@@ -90,6 +97,19 @@ export const commands: readonly CommandRow[] = [
       ["bpfkit explain --table", "the instruction set"],
     ],
     run: async (args, invocation) => (await import("./commands/explain.ts")).explain(args, invocation),
+  },
+  {
+    name: "cc",
+    summary: "compile a C program to a BPF object, by clang with our headers and vmlinux.h",
+    usage: "FILE.bpf.c [-o OUT.bpf.o] [CLANG-OPTION...] [-- CLANG-ARGUMENT...]",
+    options: ccOptions,
+    examples: [
+      ["bpfkit cc prog.bpf.c -o prog.bpf.o", "compile with the running kernel's types"],
+      ["bpfkit cc -mcpu=v3 -Iinclude -DDEBUG prog.bpf.c", "give clang options of its own"],
+      ["bpfkit cc --btf vmlinux-5.10.btf prog.bpf.c", "compile with another kernel's types"],
+      ["bpfkit cc --flags > compile_flags.txt", "let clangd find the same headers"],
+    ],
+    run: async (args, invocation) => (await import("./commands/cc.ts")).cc(args, invocation),
   },
   toolCommand(
     "prog",

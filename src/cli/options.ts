@@ -133,3 +133,11 @@ export const topOptions: readonly OptionRow[] = [
   },
   help,
 ];
+
+/** What `cc` takes beside clang's own options. */
+export const ccOptions: readonly OptionRow[] = [
+  { name: "btf", value: "FILE", summary: "make vmlinux.h of these types: raw BTF or an ELF file with it" },
+  { name: "flags", summary: "print the flags that clang gets, one a line (compile_flags.txt of editors)" },
+  { name: "verbose", summary: "show the command" },
+  help,
+];

@@ -44,7 +44,8 @@ export function readMapDefinition(btf: Btf, name: string, type: number, nested =
     name,
     type: get("type"),
     keySize: sizeOf("key_size", key),
-    valueSize: inner ? 4 : sizeOf("value_size", value),
+    // What `values` holds, maps or programs, the kernel is given by descriptors.
+    valueSize: valuesOffset === undefined ? sizeOf("value_size", value) : 4,
     maxEntries: get("max_entries"),
     flags: get("map_flags"),
     ...(key !== undefined && { btfKeyTypeId: key }),

@@ -27,6 +27,9 @@ export function loadableBtf(
       .map(({ name }) => name),
   );
   const provided = providedSymbols(btf);
+  const prototypes = new Set(
+    [...provided].filter((id) => btf.kind(id) === BtfKind.Func).map((id) => btf.target(id)),
+  );
   // Both are appended where there are symbols of the kernel; their ids are known now.
   const dummyInt = btf.typeCount;
   const dummyVariable = btf.typeCount + 1;
@@ -50,6 +53,13 @@ export function loadableBtf(
       builder.variable(name, dummyInt, BtfLinkage.Global);
     } else if (kind === BtfKind.Func && provided.has(id)) {
       builder.func(name, btf.target(id), BtfLinkage.Global);
+    } else if (kind === BtfKind.FuncProto && prototypes.has(id)) {
+      // Declarations may leave parameters without names, which functions of the kernel's checker must have.
+      const params = btf.params(id).map((param) => ({ ...param, name: param.name || "_" }));
+      builder.prototype(
+        btf.target(id),
+        params.map((param) => (param.type === 0 ? { name: "", type: 0 } : param)),
+      );
     } else if (kind === BtfKind.Func && hidden.has(name) && btf.linkage(id) === BtfLinkage.Global) {
       builder.func(name, btf.target(id), BtfLinkage.Static);
     } else {

@@ -1,8 +1,14 @@
 import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The headers of this package: `<bpf/bpf_helpers.h>` and its like. */
-export const HEADERS: string = fileURLToPath(new URL("../../include", import.meta.url));
+/** The package's folder of headers, `<bpf/bpf_helpers.h>` and its like, wherever this module was bundled to. */
+function headerFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "include", "bpf", "bpf_helpers.h")) && folder !== dirname(folder))
+    folder = dirname(folder);
+  return join(folder, "include");
+}
 
 /** process.arch to the name in `__TARGET_ARCH_…` and the Debian triplet whose headers hold `asm/`. */
 const ARCHITECTURES: Readonly<Record<string, readonly [macro: string, triplet: string]>> = {
@@ -40,7 +46,7 @@ export function clangFlags({ arch, vmlinux }: FlagOptions): string[] {
     "-fno-stack-protector",
     ...(macro === undefined ? [] : [`-D__TARGET_ARCH_${macro}`]),
     "-isystem",
-    HEADERS,
+    headerFolder(),
     ...(vmlinux === undefined ? [] : ["-isystem", vmlinux]),
     // clang looks there only when it compiles for the machine itself.
     ...(triplet !== undefined && existsSync(multiarch) ? ["-idirafter", multiarch] : []),

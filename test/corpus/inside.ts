@@ -1,0 +1,105 @@
+// Runs where the kernel is: node inside.js BPFTOOL MODE OBJECT... prints one Verdict a line as JSON.
+// MODE: `load`, or `attach`, which also hooks in what sections say.
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { BpfkitError } from "../../src/errors.ts";
+import { linkInfo, openObject, programCode } from "../../src/inspect/index.ts";
+import { encode, LDIMM64, type Insn } from "../../src/isa/index.ts";
+import type { Fd, Kernel } from "../../src/kernel/index.ts";
+import { loadObject } from "../../src/loader/index.ts";
+import { fromElf } from "../../src/object/index.ts";
+import { openKernel } from "../../src/open-kernel.ts";
+import { BPF_PSEUDO_LD, BPF_LINK_TYPE, nameOf } from "../../src/uapi/index.ts";
+import type { Outcome, ProgramOutcome, Verdict } from "./verdict.ts";
+
+const [bpftool = "bpftool", mode = "load", ...objects] = process.argv.slice(2);
+const mount = mkdtempSync("/tmp/bpfkit-corpus-");
+execFileSync("mount", ["-t", "bpf", "bpf", mount]);
+try {
+  using kernel = await openKernel();
+  for (const path of objects) {
+    const verdict: Verdict = {
+      object: basename(path),
+      bpfkit: byBpfkit(kernel, path),
+      libbpf: byLibbpf(kernel, path),
+    };
+    process.stdout.write(`${JSON.stringify(verdict)}\n`);
+  }
+} finally {
+  spawnSync("umount", [mount]);
+  rmSync(mount, { recursive: true, force: true });
+}
+
+function byBpfkit(kernel: Kernel, path: string): Outcome {
+  try {
+    using object = loadObject(fromElf(readFileSync(path)).spec, { kernel });
+    const programs = [...object.programs.values()].map(({ name, fd }) => ({
+      name,
+      insns: insnsOf(kernel, fd),
+    }));
+    return { programs };
+  } catch (error) {
+    // Anything else is a defect, and must be seen as one.
+    const reason = error instanceof BpfkitError ? error.message : `NOT TYPED ${String(error)}`;
+    return { refused: reason, programs: [] };
+  }
+}
+
+function byLibbpf(kernel: Kernel, path: string): Outcome {
+  const folder = join(mount, "object");
+  const words = ["prog", "loadall", path, folder, ...(mode === "attach" ? ["autoattach"] : [])];
+  const { status, stderr, stdout } = spawnSync(bpftool, words, { encoding: "utf8", timeout: 120_000 });
+  try {
+    const output = `${stdout}${stderr}`;
+    // Programs that are not to be loaded cannot be pinned; the others were loaded before that was tried.
+    if (status !== 0 && !/can't pin program that wasn't loaded/.test(output))
+      return { refused: reasonIn(output), programs: [] };
+    return { programs: namesIn(folder).map((name) => pinned(kernel, folder, name)) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** A pin is a program, or the link that holds one. */
+function pinned(kernel: Kernel, folder: string, name: string): ProgramOutcome {
+  const fd = kernel.bpf("OBJ_GET", { pathname: join(folder, name) });
+  try {
+    if (!readlinkSync(`/proc/self/fd/${fd}`).includes("link")) return { name, insns: insnsOf(kernel, fd) };
+    const { type, programId } = linkInfo(kernel, fd);
+    const program = openObject(kernel, "prog", programId);
+    try {
+      return { name, insns: insnsOf(kernel, program), link: nameOf(BPF_LINK_TYPE, type) ?? String(type) };
+    } finally {
+      kernel.close(program);
+    }
+  } finally {
+    kernel.close(fd);
+  }
+}
+
+function insnsOf(kernel: Kernel, fd: Fd): string {
+  return Buffer.from(encode(programCode(kernel, fd).insns.map(withoutIds))).toString("hex");
+}
+
+/** The kernel shows ids of maps, which are new with each load. */
+function withoutIds(insn: Insn): Insn {
+  const isMap = insn.code === LDIMM64 && insn.src !== 0 && insn.src !== BPF_PSEUDO_LD.FUNC;
+  return isMap ? { ...insn, imm: 0 } : insn;
+}
+
+/** The last lines say what failed, the ones before why. */
+function reasonIn(output: string): string {
+  const lines = output
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/BEGIN PROG LOAD|END PROG LOAD/.test(line));
+  return lines.slice(-6).join(" | ").slice(0, 1000);
+}

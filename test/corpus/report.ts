@@ -1,0 +1,89 @@
+import { decode, disassemble } from "../../src/isa/index.ts";
+import { type Difference, differences, type Verdict } from "./verdict.ts";
+
+export interface Summary {
+  readonly kernel: string;
+  readonly objects: number;
+  /** By both. */
+  readonly loaded: number;
+  readonly refusedByBoth: readonly {
+    readonly object: string;
+    readonly bpfkit: string;
+    readonly libbpf: string;
+  }[];
+  /** Programs whose instructions in the kernel were compared. */
+  readonly programs: number;
+  readonly insns: number;
+  readonly attached: number;
+  readonly differing: readonly { readonly object: string; readonly differences: readonly Difference[] }[];
+}
+
+export function summarize(kernel: string, verdicts: readonly Verdict[]): Summary {
+  const both = verdicts.filter(
+    ({ bpfkit, libbpf }) => bpfkit.refused === undefined && libbpf.refused === undefined,
+  );
+  const compared = both.flatMap(({ libbpf }) => libbpf.programs);
+  return {
+    kernel,
+    objects: verdicts.length,
+    loaded: both.length,
+    refusedByBoth: verdicts.flatMap(({ object, bpfkit, libbpf }) =>
+      bpfkit.refused !== undefined && libbpf.refused !== undefined
+        ? [{ object, bpfkit: bpfkit.refused, libbpf: libbpf.refused }]
+        : [],
+    ),
+    programs: compared.length,
+    insns: compared.reduce((sum, { insns }) => sum + insns.length / 16, 0),
+    attached: compared.filter(({ link }) => link !== undefined).length,
+    differing: verdicts.flatMap((verdict) => {
+      const found = differences(verdict);
+      return found.length === 0 ? [] : [{ object: verdict.object, differences: found }];
+    }),
+  };
+}
+
+const COLUMNS = ["kernel", "objects", "loaded", "refused", "differ", "programs", "insns", "attached"];
+
+/** A line a kernel, then what differs, then what both refuse. */
+export function reportText(summaries: readonly Summary[], notCompiled: number): string {
+  const rows = summaries.map(
+    ({ kernel, objects, loaded, refusedByBoth, differing, programs, insns, attached }) =>
+      [kernel, objects, loaded, refusedByBoth.length, differing.length, programs, insns, attached].map(
+        String,
+      ),
+  );
+  const lines = [COLUMNS, ...rows].map((row) => row.map((cell) => cell.padStart(9)).join(""));
+  for (const { kernel, differing, refusedByBoth } of summaries) {
+    if (differing.length > 0) lines.push("", `${kernel}: different`);
+    for (const { object, differences: found } of differing)
+      lines.push(...found.map((difference) => `  ${object}: ${describe(difference)}`));
+    if (refusedByBoth.length > 0) lines.push("", `${kernel}: refused by both`);
+    for (const { object, bpfkit, libbpf } of refusedByBoth)
+      lines.push(`  ${object}`, `    bpfkit  ${line(bpfkit)}`, `    libbpf  ${line(libbpf)}`);
+  }
+  if (notCompiled > 0) lines.push("", `${notCompiled} not compiled`);
+  return lines.join("\n");
+}
+
+function describe(difference: Difference): string {
+  switch (difference.kind) {
+    case "refused":
+      return `refused by ${difference.by} only: ${line(difference.why)}`;
+    case "program":
+      return `${difference.program} only by ${difference.only}`;
+    case "insn":
+      return `${difference.program} from instruction ${difference.at}: ${shown(difference.bpfkit)} where libbpf has ${shown(difference.libbpf)}`;
+    case "link":
+      return `${difference.program} attached by ${difference.bpfkit}, by libbpf ${difference.libbpf}`;
+  }
+}
+
+function shown(hex: string): string {
+  if (hex === "end") return "the end";
+  return `${hex} (${disassemble(decode(Buffer.from(hex, "hex")))[0]?.text ?? "?"})`;
+}
+
+function line(text: string): string {
+  const [first = ""] = text.split("\n");
+  return first.length > 240 ? `${first.slice(0, 240)}...` : first;
+}

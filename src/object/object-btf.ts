@@ -80,10 +80,8 @@ export function providedSymbols(btf: Btf): Set<number> {
 }
 
 function fillKconfig(btf: Btf, id: number, kconfig: readonly KconfigVariable[], builder: BtfBuilder): void {
-  const variables = btf.sectionVariables(id).map(({ type }, index) => {
-    const { offset, size } = kconfig[index]!;
-    return { type, offset, size };
-  });
+  const types = new Map(btf.sectionVariables(id).map(({ type }) => [btf.name(type), type]));
+  const variables = kconfig.map(({ name, offset, size }) => ({ type: types.get(name)!, offset, size }));
   const last = variables.at(-1);
   builder.dataSection(KCONFIG, last ? last.offset + last.size : 0, variables);
 }

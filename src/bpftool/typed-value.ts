@@ -1,6 +1,6 @@
 import { BtfIntEncoding, BtfKind } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
-import { Members, RawJson } from "./json.ts";
+import { formatJson, Members, RawJson } from "./json.ts";
 import { prototypeText } from "./prototype.ts";
 import type { Json } from "./json.ts";
 
@@ -24,6 +24,11 @@ export function typedValue(
   options: ValueOptions = {},
 ): Json {
   return new ValueReader(btf, bytes, plain, options).value(type, 0, 0);
+}
+
+/** The same on one line. */
+export function typedText(btf: Btf, type: number, bytes: Uint8Array): string {
+  return formatJson(typedValue(btf, type, bytes, true), false);
 }
 
 class ValueReader {

@@ -95,6 +95,17 @@ export const straceOptions: readonly OptionRow[] = [
     choices: ["s", "us", "unix"],
     summary: "begin lines with the time of day in seconds or microseconds, or since 1970",
   },
+  {
+    name: "explain",
+    summary:
+      "below each call: instructions, map keys and values by type, verifier logs, results of test runs",
+  },
+  {
+    name: "format",
+    value: "FORMAT",
+    choices: ["text", "json"],
+    summary: "strace's lines, or one JSON object a line",
+  },
   { name: "syscall-times", short: "T", summary: "show how long each call took" },
   help,
 ];

@@ -1,7 +1,10 @@
 export { CALLS, callFilters } from "./calls.ts";
 export type { CallName } from "./calls.ts";
+export { CallExplainer } from "./explain.ts";
+export { KernelObjects } from "./kernel-objects.ts";
 export { LineWriter } from "./line-writer.ts";
 export type { LineOptions } from "./line-writer.ts";
 export type { Detail } from "./process-view.ts";
 export { StraceSession } from "./session.ts";
 export type { Call, SessionEnd, StraceEvent } from "./session.ts";
+export { eventJson } from "./value-json.ts";

@@ -50,7 +50,8 @@ export class LineWriter {
     this.#processes++;
   }
 
-  event(event: StraceEvent): void {
+  /** `explanation`: what stands below the line of a call that has ended. */
+  event(event: StraceEvent, explanation: readonly string[] = []): void {
     if (this.#current && this.#current.pid !== event.pid) this.#cut(this.#current);
     switch (event.kind) {
       case "entry":
@@ -58,6 +59,7 @@ export class LineWriter {
         break;
       case "exit":
         this.#line(event.pid, this.#callText(event.call), event.call.startedAt);
+        for (const line of explanation) this.#write(`    ${line}\n`);
         this.#current = undefined;
         break;
       case "signal":

@@ -1,7 +1,16 @@
 import { writeSync } from "node:fs";
 import { BpfkitError } from "../../errors.ts";
-import { openProcessTracer } from "../../open-kernel.ts";
-import { CALLS, callFilters, LineWriter, StraceSession } from "../../strace/index.ts";
+import type { Kernel } from "../../kernel/index.ts";
+import { openKernel, openProcessTracer } from "../../open-kernel.ts";
+import {
+  CallExplainer,
+  CALLS,
+  callFilters,
+  eventJson,
+  KernelObjects,
+  LineWriter,
+  StraceSession,
+} from "../../strace/index.ts";
 import type { CallName, LineOptions } from "../../strace/index.ts";
 import { findProgram } from "../../util/index.ts";
 import { parseArguments, splitCommandLine, usageError, type ParsedArguments } from "../arguments.ts";
@@ -43,15 +52,33 @@ export async function strace(args: readonly string[], invocation: Invocation): P
     descriptors: options.has("decode-fds"),
   });
   const lines = new LineWriter(lineOptions(parsed, follow), write);
+  using kernel = options.has("explain") ? await kernelIfAny() : undefined;
+  const explainer = options.has("explain") ? new CallExplainer(new KernelObjects(kernel)) : undefined;
+  const json = options.get("format") === "json";
   using _signals = onSignals(pid === undefined, () => session.stop());
   const main = pid ?? tracer.start(commandOf(command));
   if (pid !== undefined) tracer.attach(pid);
   lines.begin();
   const end = await session.run((event) => {
-    lines.event(event);
-    if (event.kind === "attached" && !file) write(`bpfkit: Process ${event.pid} attached\n`);
+    if (event.kind === "entry") explainer?.entry(event.call);
+    const explanation = event.kind === "exit" ? explainer?.exit(event.call) : undefined;
+    if (json) {
+      const object = eventJson(event, explanation);
+      if (object !== undefined) write(`${JSON.stringify(object)}\n`);
+    } else lines.event(event, explanation);
+    if (event.kind === "attached" && !file && !json) write(`bpfkit: Process ${event.pid} attached\n`);
   }, main);
   return end.code ?? (end.signal === undefined ? 0 : SIGNALLED + end.signal);
+}
+
+/** Names and types of objects come from the kernel, to whoever may ask it; the rest is explained without. */
+async function kernelIfAny(): Promise<Kernel | undefined> {
+  try {
+    return await openKernel();
+  } catch (error) {
+    if (error instanceof BpfkitError) return undefined;
+    throw error;
+  }
 }
 
 function lineOptions({ options }: ParsedArguments, follow: boolean): LineOptions {

@@ -93,7 +93,7 @@ test("an old kernel's kinds take the place of new ones under the same ids", () =
 
 test("older kernels are offered less and less", () => {
   const btf = parseBtf(sample().encode());
-  const kinds = [...olderBtf(btf)].map((bytes) => {
+  const kinds = [...olderBtf(btf)].map(({ bytes }) => {
     const older = parseBtf(bytes);
     return new Set(Array.from({ length: older.typeCount }, (_, id) => older.kindName(id)));
   });

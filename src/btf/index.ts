@@ -4,7 +4,13 @@ export { BtfError } from "./error.ts";
 export type { BtfErrorCode } from "./error.ts";
 export { BtfIntEncoding, BtfKind, BtfLinkage, isComposite, isEnum, isModifier } from "./kind.ts";
 export { btfFromFile, parseBtf } from "./parse.ts";
-export { CoreKind, CoreResolver, describeRelocation, essentialName } from "./core/index.ts";
+export {
+  CoreKind,
+  CoreResolver,
+  describeRelocation,
+  essentialName,
+  typesAreCompatible,
+} from "./core/index.ts";
 export type { AccessSpec, CoreRelocation, CoreResolution, CoreTargets } from "./core/index.ts";
 export { BtfBuilder } from "./builder.ts";
 export type { BtfModifier } from "./builder.ts";

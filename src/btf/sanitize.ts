@@ -55,8 +55,14 @@ const ages = [
   "func",
 ] as const satisfies (keyof BtfFeatures)[];
 
+export interface OlderBtf {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What is left in it. */
+  readonly features: BtfFeatures;
+}
+
 /** The types as older and older kernels take them, to be tried until one is taken; what stays equal is left out. */
-export function* olderBtf(btf: Btf): Generator<Uint8Array<ArrayBuffer>> {
+export function* olderBtf(btf: Btf): Generator<OlderBtf> {
   let features: BtfFeatures = {
     enum64: true,
     typeTag: true,
@@ -70,7 +76,7 @@ export function* olderBtf(btf: Btf): Generator<Uint8Array<ArrayBuffer>> {
   for (const age of ages) {
     features = { ...features, [age]: false };
     const bytes = sanitizeBtf(btf, features);
-    if (Buffer.compare(bytes, previous) !== 0) yield bytes;
+    if (Buffer.compare(bytes, previous) !== 0) yield { bytes, features };
     previous = bytes;
   }
 }

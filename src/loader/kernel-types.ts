@@ -7,7 +7,8 @@ import { BPF_ATTACH_TYPE, STRUCT } from "../uapi/index.ts";
 /** A type of the kernel or of a module. */
 export interface KernelType {
   readonly id: number;
-  /** 0: vmlinux. */
+  readonly btf: Btf;
+  /** The module's BTF in the kernel; 0: vmlinux. */
   readonly module: Fd | 0;
 }
 
@@ -61,12 +62,13 @@ export class KernelTypes implements Disposable {
   find(name: string, kind: BtfKind, module?: string): KernelType | undefined {
     const id =
       module === undefined || module === "vmlinux" ? this.vmlinux().findByName(name, kind) : undefined;
-    if (id !== undefined) return { id, module: 0 };
+    if (id !== undefined) return { id, btf: this.vmlinux(), module: 0 };
     const modules = module === undefined ? this.#kernel.files.btfModules() : [module];
     for (const candidate of modules) {
       if (candidate === "vmlinux") continue;
-      const [own] = this.#module(candidate).findOwnByName(name, kind);
-      if (own !== undefined) return { id: own, module: this.#moduleFd(candidate) };
+      const btf = this.#module(candidate);
+      const [own] = btf.findOwnByName(name, kind);
+      if (own !== undefined) return { id: own, btf, module: this.#moduleFd(candidate) };
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { BtfKind, olderBtf, parseBtf } from "../btf/index.ts";
+import { olderBtf, parseBtf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
 import { encode } from "../isa/index.ts";
 import { SyscallError } from "../kernel/index.ts";
@@ -11,7 +11,8 @@ import type {
   RelocationInputs,
   TracepointFormat,
 } from "../object/index.ts";
-import { BPF_PROG_TYPE } from "../uapi/index.ts";
+import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
+import { lazy } from "../util/index.ts";
 import {
   addLineTexts,
   encodeFunctionInfo,
@@ -20,6 +21,8 @@ import {
   LINE_INFO_SIZE,
 } from "./debug-info.ts";
 import type { ObjectDebugInfo } from "./debug-info.ts";
+import { Features } from "./features.ts";
+import { KernelSymbols } from "./kernel-symbols.ts";
 import { KernelTypes } from "./kernel-types.ts";
 import { kconfigContents } from "./kconfig.ts";
 import { createMap, kernelName, reusedMap } from "./map-create.ts";
@@ -34,6 +37,8 @@ export interface LoadOptions {
   readonly logLevel?: number;
   /** Maps by name that are in the kernel already and take the place of the object's own; they stay the caller's. */
   readonly reuse?: ReadonlyMap<string, Fd>;
+  /** The kernel's answers, where someone has them already. */
+  readonly features?: Features;
   /** A network device that programs are bound to: its index, and BPF_PROG_FLAG bits that say how. */
   readonly device?: { readonly ifindex: number; readonly flags: number };
 }
@@ -67,6 +72,8 @@ class Loading implements Disposable {
   readonly #kernel: Kernel;
   readonly #options: LoadOptions;
   readonly #types: KernelTypes;
+  readonly #symbols: KernelSymbols;
+  readonly #features: () => Features;
   readonly #maps = new Map<string, LoadedMap>();
   readonly #programs = new Map<string, LoadedProgram>();
   readonly #formats = new Map<string, TracepointFormat | undefined>();
@@ -79,6 +86,8 @@ class Loading implements Disposable {
     this.#kernel = options.kernel;
     this.#options = options;
     this.#types = new KernelTypes(options.kernel);
+    this.#features = lazy(() => options.features ?? new Features(options.kernel));
+    this.#symbols = new KernelSymbols(options.kernel, this.#types, spec.btf);
   }
 
   run(): LoadedObject {
@@ -95,7 +104,8 @@ class Loading implements Disposable {
     }
     const inputs = this.#relocationInputs();
     for (const program of this.#spec.programs)
-      if (program.autoload !== false) this.#programs.set(program.name, this.#load(program, inputs));
+      if (program.autoload !== false)
+        this.#programs.set(program.name, this.#load(this.#fit(program), inputs));
     this.#fillSlots();
     this.#done = true;
     return new KernelObject(kernel, this.#maps, this.#programs);
@@ -118,12 +128,13 @@ class Loading implements Disposable {
   /** BTF serves readers of logs and dumps: a kernel that does not take it runs the program all the same. */
   #loadBtf(): void {
     const { btf } = this.#spec;
-    if (!btf || this.#tryBtf(btf)) return;
-    for (const older of olderBtf(parseBtf(btf))) if (this.#tryBtf(older)) return;
+    if (!btf || this.#tryBtf(btf, true)) return;
+    for (const older of olderBtf(parseBtf(btf))) if (this.#tryBtf(older.bytes, older.features.func)) return;
   }
 
-  #tryBtf(btf: Uint8Array): boolean {
-    const debug = addLineTexts(btf, this.#spec.programs);
+  /** `functions`: the types still tell of functions, as information about a program's functions needs. */
+  #tryBtf(btf: Uint8Array, functions: boolean): boolean {
+    const debug = functions ? addLineTexts(btf, this.#spec.programs) : undefined;
     try {
       this.#btf = this.#kernel.bpf("BTF_LOAD", { btf: debug?.btf ?? btf });
       this.#debug = debug;
@@ -134,11 +145,19 @@ class Loading implements Disposable {
     }
   }
 
+  /** Programs of USDT probes run at many places: by one link, where the kernel has such links. */
+  #fit(program: ProgramSpec): ProgramSpec {
+    if (!/^usdt(\.s)?(\/|$)/.test(program.section) || !this.#features().has("uprobeMulti")) return program;
+    return { ...program, expectedAttachType: BPF_ATTACH_TYPE.TRACE_UPROBE_MULTI };
+  }
+
   #load(program: ProgramSpec, inputs: RelocationInputs): LoadedProgram {
     const { device } = this.#options;
+    const insns = encode(relocate(program, inputs));
     const attr = {
       prog_type: program.type,
-      insns: encode(relocate(program, inputs)),
+      insns,
+      fd_array: this.#symbols.fdArray,
       license: this.#spec.license,
       prog_name: kernelName(program.name),
       prog_flags: device ? (program.flags ?? 0) | device.flags : program.flags,
@@ -191,15 +210,9 @@ class Loading implements Disposable {
       mapFd: (name) => this.#map(name).fd,
       tracepointField: (tracepoint, field) =>
         this.#format(tracepoint)?.fields.find(({ name }) => name === field),
-      kfunc: (name) => {
-        const found = types.find(name, BtfKind.Func);
-        return found && { id: found.id, fd: 0 };
-      },
-      ksymType: (name) => {
-        const found = types.find(name, BtfKind.Var) ?? types.find(name, BtfKind.Func);
-        return found && { id: found.id, fd: found.module };
-      },
-      ksymAddress: (name) => kernelAddress(this.#kernel, name),
+      kfunc: (name) => this.#symbols.kfunc(name),
+      ksymType: (name) => this.#symbols.variable(name),
+      ksymAddress: (name) => this.#symbols.address(name),
     };
   }
 
@@ -257,13 +270,4 @@ function u32(value: number): Uint8Array {
 /** KERNEL_VERSION(), which kernels before 5.0 compare for kprobes. */
 function versionCode({ release: { major, minor, patch } }: Kernel): number {
   return (major << 16) | (minor << 8) | Math.min(patch, 255);
-}
-
-function kernelAddress(kernel: Kernel, name: string): bigint | undefined {
-  const text = Buffer.from(kernel.files.kallsyms()).toString("latin1");
-  const address = new RegExp(
-    String.raw`^([0-9a-f]+) \w ${name.replace(/[.$]/g, String.raw`\$&`)}$`,
-    "m",
-  ).exec(text)?.[1];
-  return address === undefined || /^0+$/.test(address) ? undefined : BigInt(`0x${address}`);
 }

@@ -48,12 +48,22 @@ function pinPath(name: string): string {
   return `/sys/fs/bpf/${name}`;
 }
 
-function entriesOf(kernel: Kernel, spec: MapSpec): number {
-  if (spec.maxEntries > 0 || spec.type !== BPF_MAP_TYPE.PERF_EVENT_ARRAY) return spec.maxEntries;
-  return kernel.files.possibleCpus().length;
+/** Elements, where the kernel is choosier than people: one a CPU, whole pages. */
+function entriesOf(kernel: Kernel, { type, maxEntries }: MapSpec): number {
+  if (type === BPF_MAP_TYPE.PERF_EVENT_ARRAY && maxEntries === 0) return kernel.files.possibleCpus().length;
+  if (type === BPF_MAP_TYPE.RINGBUF || type === BPF_MAP_TYPE.USER_RINGBUF)
+    return ringBytes(maxEntries, kernel.pageSize);
+  return maxEntries;
 }
 
-function createFd(kernel: Kernel, spec: MapSpec, btf: Fd | undefined): Fd {
+/** Ring buffers are a power of two of bytes, a page at least; what is asked for is rounded up. */
+function ringBytes(bytes: number, page: number): number {
+  if (bytes === 0 || bytes > 2 ** 31) return bytes;
+  return Math.max(page, 2 ** Math.ceil(Math.log2(bytes)));
+}
+
+function createFd(kernel: Kernel, own: MapSpec, btf: Fd | undefined): Fd {
+  const spec = { ...own, maxEntries: entriesOf(kernel, own) };
   const inner = spec.inner && createFd(kernel, spec.inner, btf);
   try {
     return createWith(kernel, attrOf(spec, inner), btf, spec);
@@ -75,8 +85,29 @@ function attrOf(spec: MapSpec, inner: Fd | undefined): BpfAttr["MAP_CREATE"] {
   };
 }
 
+/** The kernel did not make a map. */
+export class MapCreateError extends SyscallError {
+  override readonly name = "MapCreateError";
+  /** MapSpec.name */
+  readonly map: string;
+
+  constructor({ name, maxEntries }: MapSpec, { call, errno, hints }: SyscallError) {
+    const unset = maxEntries === 0 ? ["Its max_entries is 0: the program expects to be told a number"] : [];
+    super(`${call} of map ${name}`, errno, { hints: [...hints, ...unset] });
+    this.map = name;
+  }
+}
+
 /** With types where the kernel takes them. */
 function createWith(kernel: Kernel, attr: BpfAttr["MAP_CREATE"], btf: Fd | undefined, spec: MapSpec): Fd {
+  try {
+    return createTyped(kernel, attr, btf, spec);
+  } catch (error) {
+    throw error instanceof SyscallError ? new MapCreateError(spec, error) : error;
+  }
+}
+
+function createTyped(kernel: Kernel, attr: BpfAttr["MAP_CREATE"], btf: Fd | undefined, spec: MapSpec): Fd {
   const typed = btf !== undefined && spec.btfValueTypeId !== undefined;
   const types = {
     btf_fd: btf,

@@ -27,9 +27,7 @@ export function loadableBtf(
       .map(({ name }) => name),
   );
   const provided = providedSymbols(btf);
-  const prototypes = new Set(
-    [...provided].filter((id) => btf.kind(id) === BtfKind.Func).map((id) => btf.target(id)),
-  );
+  const prototypes = functionPrototypes(btf);
   // Both are appended where there are symbols of the kernel; their ids are known now.
   const dummyInt = btf.typeCount;
   const dummyVariable = btf.typeCount + 1;
@@ -54,7 +52,7 @@ export function loadableBtf(
     } else if (kind === BtfKind.Func && provided.has(id)) {
       builder.func(name, btf.target(id), BtfLinkage.Global);
     } else if (kind === BtfKind.FuncProto && prototypes.has(id)) {
-      // Declarations may leave parameters without names, which functions of the kernel's checker must have.
+      // C lets parameters go without names, which the kernel's checker demands of functions (btf_func_check).
       const params = btf.params(id).map((param) => ({ ...param, name: param.name || "_" }));
       builder.prototype(
         btf.target(id),
@@ -71,6 +69,13 @@ export function loadableBtf(
     builder.variable("dummy_ksym", dummyInt, BtfLinkage.Global);
   }
   return builder.encode();
+}
+
+function functionPrototypes(btf: Btf): Set<number> {
+  const prototypes = new Set<number>();
+  for (let id = 1; id < btf.typeCount; id++)
+    if (btf.kind(id) === BtfKind.Func) prototypes.add(btf.target(id));
+  return prototypes;
 }
 
 /** Variables and functions of the section of kernel symbols. */

@@ -52,9 +52,9 @@ function byLibbpf(kernel: Kernel, path: string): Outcome {
   const { status, stderr, stdout } = spawnSync(bpftool, words, { encoding: "utf8", timeout: 120_000 });
   try {
     const output = `${stdout}${stderr}`;
-    // Programs that are not to be loaded cannot be pinned; the others were loaded before that was tried.
-    if (status !== 0 && !/can't pin program that wasn't loaded/.test(output))
-      return { refused: reasonIn(output), programs: [] };
+    // bpftool pins all programs or none, and those that are not to be loaded cannot be.
+    if (output.includes("can't pin program that wasn't loaded")) return { programs: [], unseen: true };
+    if (status !== 0) return { refused: reasonIn(output), programs: [] };
     return { programs: namesIn(folder).map((name) => pinned(kernel, folder, name)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -90,10 +90,21 @@ function insnsOf(kernel: Kernel, fd: Fd): string {
   return Buffer.from(encode(programCode(kernel, fd).insns.map(withoutIds))).toString("hex");
 }
 
-/** The kernel shows ids of maps, which are new with each load. */
-function withoutIds(insn: Insn): Insn {
+/** The kernel shows ids of maps, and has put addresses of its own into timer calls: both are new with each load. */
+function withoutIds(insn: Insn, index: number, insns: readonly Insn[]): Insn {
   const isMap = insn.code === LDIMM64 && insn.src !== 0 && insn.src !== BPF_PSEUDO_LD.FUNC;
-  return isMap ? { ...insn, imm: 0 } : insn;
+  if (isMap || isKernelAddress(insn, insns[index + 1])) return { ...insn, imm: 0 };
+  return isKernelAddress(insns[index - 1], insn) ? { ...insn, imm: -1 } : insn;
+}
+
+function isKernelAddress(low: Insn | undefined, high: Insn | undefined): boolean {
+  return (
+    low?.code === LDIMM64 &&
+    low.src === 0 &&
+    high !== undefined &&
+    high.imm >>> 16 === 0xffff &&
+    low.imm !== high.imm
+  );
 }
 
 /** The last lines say what failed, the ones before why. */

@@ -3,8 +3,8 @@ export interface Outcome {
   /** Why the object was refused; absent: it was loaded. */
   readonly refused?: string;
   readonly programs: readonly ProgramOutcome[];
-  /** bpf(2) calls, where they were counted. */
-  readonly calls?: number;
+  /** It was loaded, but its programs could not be looked at. */
+  readonly unseen?: true;
 }
 
 export interface ProgramOutcome {
@@ -45,6 +45,7 @@ export function differences({ bpfkit, libbpf }: Verdict): Difference[] {
   if (bpfkit.refused !== undefined && libbpf.refused !== undefined) return [];
   if (bpfkit.refused !== undefined) return [{ kind: "refused", by: "bpfkit", why: bpfkit.refused }];
   if (libbpf.refused !== undefined) return [{ kind: "refused", by: "libbpf", why: libbpf.refused }];
+  if (bpfkit.unseen || libbpf.unseen) return [];
   const ours = new Map(bpfkit.programs.map((program) => [program.name, program]));
   const theirs = new Map(libbpf.programs.map((program) => [program.name, program]));
   const names = [...new Set([...ours.keys(), ...theirs.keys()])];

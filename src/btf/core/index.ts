@@ -3,3 +3,4 @@ export { CoreKind, coreSubject, essentialName } from "./relocation.ts";
 export type { CoreRelocation, CoreResolution } from "./relocation.ts";
 export { CoreResolver, describeRelocation } from "./resolver.ts";
 export type { Accessor, AccessSpec } from "./spec.ts";
+export { typesAreCompatible } from "./types-match.ts";

@@ -1,37 +1,65 @@
 import type { LoadedProgram } from "../loader/index.ts";
-import type { AttachTarget } from "../object/index.ts";
-import type { AttachContext, Link } from "./context.ts";
+import { attachCgroup } from "./cgroup.ts";
+import type { AttachContext, Attacher } from "./context.ts";
+import type { Hook } from "./hook.ts";
+import { attachIterator } from "./iterator.ts";
+import { attachKprobeMulti } from "./kprobe-multi.ts";
 import { attachKprobe } from "./kprobe.ts";
+import { attachKsyscall } from "./ksyscall.ts";
+import type { Link } from "./link.ts";
+import { attachLirc } from "./lirc.ts";
+import { attachNetfilter } from "./netfilter.ts";
+import { attachNetns } from "./netns.ts";
 import { attachCounter, attachInterval, attachProfile } from "./perf-event.ts";
 import { attachRawTracepoint } from "./raw-tracepoint.ts";
+import { attachSockmap } from "./sockmap.ts";
+import { attachNetkit, attachTcx } from "./tcx.ts";
 import { attachTracepoint } from "./tracepoint.ts";
-import { attachTrampoline } from "./trampoline.ts";
+import { attachFreplace, attachTrampoline, attachTyped } from "./trampoline.ts";
+import { attachTypedMulti } from "./typed-multi.ts";
+import { attachUprobeMulti } from "./uprobe-multi.ts";
 import { attachUprobe } from "./uprobe.ts";
+import { attachUsdt } from "./usdt.ts";
+import { attachXdp } from "./xdp.ts";
 
-/** Targets that the kernel fires; the others are run by {@link runProgram}. */
-export type HookTarget = Exclude<AttachTarget, { readonly kind: "begin" | "end" | "signal" }>;
+const ATTACHERS: { readonly [K in Hook["kind"]]: Attacher<K> } = {
+  tracepoint: attachTracepoint,
+  rawtracepoint: attachRawTracepoint,
+  kprobe: attachKprobe,
+  "kprobe-multi": attachKprobeMulti,
+  ksyscall: attachKsyscall,
+  fentry: attachTrampoline,
+  typed: attachTyped,
+  "typed-multi": attachTypedMulti,
+  freplace: attachFreplace,
+  uprobe: attachUprobe,
+  "uprobe-multi": attachUprobeMulti,
+  usdt: attachUsdt,
+  profile: attachProfile,
+  interval: attachInterval,
+  perf: attachCounter,
+  iterator: attachIterator,
+  cgroup: attachCgroup,
+  netns: attachNetns,
+  sockmap: attachSockmap,
+  xdp: attachXdp,
+  tcx: attachTcx,
+  netkit: attachNetkit,
+  netfilter: attachNetfilter,
+  lirc: attachLirc,
+};
 
 /**
  * Hooks a program in.
  * @throws AttachError with the cause and the way out; SyscallError for other refusals
  */
-export function attach(context: AttachContext, program: LoadedProgram, target: HookTarget): Link {
-  switch (target.kind) {
-    case "tracepoint":
-      return attachTracepoint(context, program, target);
-    case "rawtracepoint":
-      return attachRawTracepoint(context, program, target);
-    case "kprobe":
-      return attachKprobe(context, program, target);
-    case "fentry":
-      return attachTrampoline(context, program, target);
-    case "uprobe":
-      return attachUprobe(context, program, target);
-    case "profile":
-      return attachProfile(context, program, target);
-    case "interval":
-      return attachInterval(context, program, target);
-    case "perf":
-      return attachCounter(context, program, target);
-  }
+export function attach(context: AttachContext, program: LoadedProgram, hook: Hook): Link {
+  // The row's parameter is the hook of its own kind, which an index by a union's key cannot say.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const attacher = ATTACHERS[hook.kind] as (
+    context: AttachContext,
+    program: LoadedProgram,
+    hook: Hook,
+  ) => Link;
+  return attacher(context, program, hook);
 }

@@ -1,37 +1,23 @@
 import type { Kernel } from "../kernel/index.ts";
 import type { Features, LoadedProgram } from "../loader/index.ts";
-import type { AttachTarget } from "../object/index.ts";
+import type { Hook } from "./hook.ts";
+import type { Link } from "./link.ts";
+import type { UsdtSpecs } from "./usdt-specs.ts";
 
 export interface AttachContext {
   readonly kernel: Kernel;
   readonly features: Features;
   /** Where the hook kind can filter (uprobes, perf events), only this process fires it. */
   readonly pid?: number;
+  /** What the program reads by bpf_get_attach_cookie (Linux 5.15; tracing programs 5.19, raw tracepoints 6.10). */
+  readonly cookie?: bigint;
+  /** Where USDT programs of this object find their arguments. */
+  readonly usdt?: UsdtSpecs;
 }
 
-/** A hook that is on; disposal takes it off. */
-export type Link = Disposable;
-
-/** Attaches a program to a target of one kind. */
-export type Attacher<K extends AttachTarget["kind"]> = (
+/** Attaches a program to a hook of one kind. */
+export type Attacher<K extends Hook["kind"]> = (
   context: AttachContext,
   program: LoadedProgram,
-  target: Extract<AttachTarget, { readonly kind: K }>,
+  hook: Extract<Hook, { readonly kind: K }>,
 ) => Link;
-
-/** One link of several, taken off in reverse order; what was attached is taken off when a later one fails. */
-export function linkAll(makers: Iterable<() => Link>): Link {
-  const links: Link[] = [];
-  const link: Link = {
-    [Symbol.dispose]: () => {
-      for (const part of links.splice(0).toReversed()) part[Symbol.dispose]();
-    },
-  };
-  try {
-    for (const make of makers) links.push(make());
-  } catch (error) {
-    link[Symbol.dispose]();
-    throw error;
-  }
-  return link;
-}

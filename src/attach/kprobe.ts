@@ -4,6 +4,8 @@ import { BPF_ATTACH_TYPE, BPF_F, ERRNO } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { Attacher } from "./context.ts";
 import { missingHook, nameOf } from "./hooks.ts";
+import { functionNames } from "./kernel-functions.ts";
+import { BpfLink } from "./link.ts";
 import { nearestHint } from "./nearest.ts";
 import { attachPerfEvent, onFirstCpu } from "./perf-link.ts";
 import { probePmu } from "./probe-pmu.ts";
@@ -20,7 +22,7 @@ export const attachKprobe: Attacher<"kprobe"> = (context, program, target) => {
         "kprobe_multi.cnt": 1,
         "kprobe_multi.flags": target.return ? BPF_F.KPROBE_MULTI_RETURN : 0,
       });
-      return { [Symbol.dispose]: () => kernel.close(link) };
+      return new BpfLink(kernel, link);
     }
     const pmu = probePmu(kernel, "kprobe");
     if (!pmu) throw missingHook(context, target);
@@ -37,7 +39,7 @@ export const attachKprobe: Attacher<"kprobe"> = (context, program, target) => {
 };
 
 function explain(kernel: Kernel, name: string, symbol: string, cause: SyscallError): Error {
-  const names = symbolNames(kernel);
+  const names = functionNames(kernel);
   if (cause.errno === ERRNO.ENOENT || cause.errno === ERRNO.ESRCH || !names.has(symbol))
     return new AttachError(name, "the kernel has no such function", {
       code: "unknown",
@@ -53,9 +55,4 @@ function explain(kernel: Kernel, name: string, symbol: string, cause: SyscallErr
       cause,
     });
   return cause;
-}
-
-function symbolNames(kernel: Kernel): Set<string> {
-  const lines = Buffer.from(kernel.files.kallsyms()).toString("latin1").split("\n");
-  return new Set(lines.flatMap((line) => /^\w+ [tTwW] (\S+)/.exec(line)?.[1] ?? []));
 }

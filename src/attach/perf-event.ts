@@ -3,8 +3,8 @@ import type { PerfEventAttr } from "../kernel/index.ts";
 import type { LoadedProgram } from "../loader/index.ts";
 import { ERRNO, PERF_COUNT_SW, PERF_TYPE } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
-import { linkAll } from "./context.ts";
-import type { AttachContext, Attacher, Link } from "./context.ts";
+import type { AttachContext, Attacher } from "./context.ts";
+import { linkAll, type Link } from "./link.ts";
 import { attachPerfEvent, onFirstCpu } from "./perf-link.ts";
 
 export const attachProfile: Attacher<"profile"> = (context, program, target) =>

@@ -1,6 +1,10 @@
 import { basename, join } from "node:path";
+import { attach, sectionHook, UsdtSpecs } from "../attach/index.ts";
+import type { AttachContext, Link } from "../attach/index.ts";
+import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
-import type { LoadedObject } from "../loader/index.ts";
+import { Features } from "../loader/index.ts";
+import type { LoadedObject, LoadedProgram } from "../loader/index.ts";
 import { linkByName, NetlinkError } from "../netlink/index.ts";
 import { sectionKind } from "../object/index.ts";
 import type { ObjectSpec } from "../object/index.ts";
@@ -61,7 +65,14 @@ async function load(context: CommandContext, all: boolean): Promise<typeof DONE>
         },
       }),
     });
-    pinPrograms(kernel, loaded, path, all, context);
+    if (all) makePinDirectory(kernel, path, options);
+    const usdt = UsdtSpecs.of(loaded);
+    const attaching = { kernel, features: new Features(kernel), ...(usdt && { usdt }) };
+    for (const program of loaded.programs.values()) {
+      using link = request.autoAttach ? autoAttach(attaching, program, inform) : undefined;
+      const fd = link?.fds[0] ?? program.fd;
+      pinObject(kernel, fd, all ? join(path, basename(program.name)) : path, options);
+    }
     if (request.pinMaps !== undefined) pinMaps(kernel, loaded, request.pinMaps, context);
     return DONE;
   } finally {
@@ -96,16 +107,28 @@ function reusedMaps(spec: ObjectSpec, replacements: readonly Replacement[]): Map
   return reuse;
 }
 
-function pinPrograms(
-  kernel: Kernel,
-  loaded: LoadedObject,
-  path: string,
-  all: boolean,
-  { options }: CommandContext,
-): void {
-  if (all) makePinDirectory(kernel, path, options);
-  for (const { name, fd } of loaded.programs.values())
-    pinObject(kernel, fd, all ? join(path, basename(name)) : path, options);
+/** Undefined, with a word about it, for programs that cannot be attached so: they are pinned themselves. */
+function autoAttach(
+  context: AttachContext,
+  program: LoadedProgram,
+  inform: CommandContext["inform"],
+): Link | undefined {
+  const choice = sectionHook(program.spec);
+  const reason = "open" in choice ? `it needs ${choice.open}` : undefined;
+  try {
+    const link = "hook" in choice ? attach(context, program, choice.hook) : undefined;
+    if (link?.fds.length === 1) return link;
+    link?.[Symbol.dispose]();
+    inform(
+      `Program ${program.name} does not support autoattach, falling back to pinning: ${reason ?? "its hook is no single link"}\n`,
+    );
+  } catch (error) {
+    if (!(error instanceof BpfkitError)) throw error;
+    inform(
+      `Program ${program.name} does not support autoattach, falling back to pinning: ${error.message}\n`,
+    );
+  }
+  return undefined;
 }
 
 function pinMaps(kernel: Kernel, loaded: LoadedObject, directory: string, { options }: CommandContext): void {
@@ -133,17 +156,14 @@ function takeRequest(kernel: Kernel, args: Arguments, replacements: Replacement[
     else if (args.accept("xdpmeta_dev"))
       request = { ...request, device: takeDevice(kernel, args, request, false) };
     else if (args.accept("pinmaps")) request = { ...request, pinMaps: args.take("DIR") };
-    else if (args.accept("autoattach"))
-      throw new ToolError("'autoattach' is not supported yet", 255, [
-        "Attach the pinned program: bpftool net attach, cgroup attach, or bpfkit trace",
-      ]);
+    else if (args.accept("autoattach")) request = { ...request, autoAttach: true };
     else if (args.accept("kernel_btf"))
       throw new ToolError("'kernel_btf' is not supported", 255, [
         "The kernel's types are found in /sys/kernel/btf or below /boot",
       ]);
     else
       throw new ToolError(
-        `expected no more arguments, 'type', 'map', 'offload_dev', 'xdpmeta_dev' or 'pinmaps', got: '${args.peek()}'?`,
+        `expected no more arguments, 'type', 'map', 'offload_dev', 'xdpmeta_dev', 'pinmaps' or 'autoattach', got: '${args.peek()}'?`,
       );
   }
   return request;

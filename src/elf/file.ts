@@ -101,7 +101,7 @@ export class ElfFile {
   /** The section's bytes in the file, as a view; empty for NOBITS. */
   data(section: ElfSection): Uint8Array {
     if (section.type === SectionType.Nobits) return new Uint8Array(0);
-    return this.#guard(`Section ${section.name}`, () => this.#reader.slice(section.offset, section.size));
+    return this.guard(`Section ${section.name}`, () => this.#reader.slice(section.offset, section.size));
   }
 
   /** Reader over a section's bytes, in the file's byte order. */
@@ -111,7 +111,7 @@ export class ElfFile {
 
   /** All symbols of a SYMTAB or DYNSYM section, the null symbol first, so that indices are those of relocations. */
   symbols(table: ElfSection): ElfSymbol[] {
-    return this.#guard(`Symbol table ${table.name}`, () => {
+    return this.guard(`Symbol table ${table.name}`, () => {
       const reader = this.reader(table);
       const strings = this.#strings(table.link);
       const entrySize = this.is64 ? 24 : 16;
@@ -127,7 +127,7 @@ export class ElfFile {
 
   /** Entries of a REL or RELA section; `section.info` is the section they apply to. */
   relocations(section: ElfSection): ElfRelocation[] {
-    return this.#guard(`Relocations ${section.name}`, () => {
+    return this.guard(`Relocations ${section.name}`, () => {
       const reader = this.reader(section);
       const withAddend = section.type === SectionType.Rela;
       const word = this.is64 ? 8 : 4;
@@ -154,7 +154,7 @@ export class ElfFile {
     return this.segments
       .filter((segment) => segment.type === SegmentType.Note)
       .flatMap((segment) => {
-        const bytes = this.#guard("A NOTE segment", () =>
+        const bytes = this.guard("A NOTE segment", () =>
           this.#reader.slice(segment.offset, segment.fileSize),
         );
         return this.notesOf(bytes, segment.alignment);
@@ -162,7 +162,7 @@ export class ElfFile {
   }
 
   notesOf(bytes: Uint8Array, alignment: number): ElfNote[] {
-    return this.#guard("ELF notes", () => {
+    return this.guard("ELF notes", () => {
       const reader = new ByteReader(bytes, this.littleEndian);
       const padding = alignment === 8 ? 8 : 4;
       const notes: ElfNote[] = [];
@@ -310,7 +310,8 @@ export class ElfFile {
     };
   }
 
-  #guard<T>(what: string, read: () => T): T {
+  /** Runs a read of `what` whose bounds the file's own numbers give: what lies outside becomes an {@link ElfError}. */
+  guard<T>(what: string, read: () => T): T {
     try {
       return read();
     } catch (error) {

@@ -310,6 +310,10 @@ export const bpfCommands = {
       "uprobe_multi.cnt": "u32",
       "uprobe_multi.flags": "u32",
       "uprobe_multi.pid": "u32",
+      /** u32 each. */
+      "tracing_multi.ids": "bytes",
+      "tracing_multi.cookies": "bytes",
+      "tracing_multi.cnt": "u32",
     },
   },
   LINK_UPDATE: {

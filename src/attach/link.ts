@@ -100,6 +100,25 @@ export class PlainHook implements Link {
   }
 }
 
+/** A hook with something beside it that goes when it goes, unless a pin keeps the hook. */
+export function withCleanup(link: Link, cleanup: () => void): Link {
+  let kept = false;
+  return {
+    fds: link.fds,
+    pin(path) {
+      link.pin(path);
+      kept = true;
+    },
+    update: (program, replaces) => link.update(program, replaces),
+    detach: () => link.detach(),
+    [Symbol.dispose]() {
+      link[Symbol.dispose]();
+      if (!kept) cleanup();
+      kept = true;
+    },
+  };
+}
+
 /** Several hooks as one, taken off in reverse order. */
 class LinkGroup implements Link {
   readonly #links: Link[] = [];

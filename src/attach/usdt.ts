@@ -3,7 +3,7 @@ import type { LoadedProgram } from "../loader/index.ts";
 import { BPF_ATTACH_TYPE } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { AttachContext, Attacher } from "./context.ts";
-import { linkAll, PlainHook, type Link } from "./link.ts";
+import { linkAll, withCleanup, type Link } from "./link.ts";
 import { nearestHint } from "./nearest.ts";
 import { probeFileMany } from "./uprobe-multi.ts";
 import { probeFile } from "./uprobe.ts";
@@ -20,9 +20,9 @@ export const attachUsdt: Attacher<"usdt"> = (context, program, hook) => {
   const places = notes.filter((note) => note.name === hook.name && note.provider === hook.provider);
   if (places.length === 0) throw unknownProbe(name, path, hook, notes);
   const probes = places.map((note) => ({ note, ...spec(context, name, note, file) }));
-  const release = new PlainHook(name, () => {
+  const release = (): void => {
     for (const { off } of probes) off();
-  });
+  };
   const probe = { name, path, return: false };
   try {
     const link =
@@ -42,9 +42,9 @@ export const attachUsdt: Attacher<"usdt"> = (context, program, hook) => {
                   probeOne(context, program, { ...probe, note, cookie }),
             ),
           );
-    return linkAll([() => release, () => link]);
+    return withCleanup(link, release);
   } catch (error) {
-    release[Symbol.dispose]();
+    release();
     throw error;
   }
 };

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import { Guest } from "./guest.ts";
 import type { KernelName } from "./kernels.ts";
 import type { Scenario } from "./scenario.ts";
+import { attachment } from "./scenarios/attach.ts";
 import { errors } from "./scenarios/errors.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
@@ -10,7 +11,7 @@ import { Unavailable } from "./unavailable.ts";
 
 const BOOT = 600_000;
 const SCENARIO = 180_000;
-const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = { mainJob, probes, sessions };
+const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = { mainJob, probes, sessions, attachment };
 /** What does not depend on the kernel is seen on one. */
 const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors };
 const ONCE_ON: KernelName = "6.12";

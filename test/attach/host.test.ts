@@ -1,0 +1,106 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { attachAll, AttachError } from "../../src/attach/index.ts";
+import { Features, loadObject, memoryStore } from "../../src/loader/index.ts";
+import type { Kernel } from "../../src/kernel/index.ts";
+import type { MapSpec, ObjectSpec } from "../../src/object/index.ts";
+import { openKernel } from "../../src/open-kernel.ts";
+import { BPF_MAP_TYPE } from "../../src/uapi/index.ts";
+import { countingObject } from "./counting-object.ts";
+import { usdtExecutable } from "./usdt-executable.ts";
+
+const able =
+  process.geteuid?.() === 0 && process.arch === "x64" && existsSync("/sys/bus/event_source/devices/uprobe");
+const TICKS = 5;
+const SPEC_BYTES = 208;
+
+/** Probes of a program that only this test runs. */
+describe.skipIf(!able)("objects attach themselves to a program", () => {
+  let folder = "";
+  let ticker = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "bpfkit-attach-"));
+    ticker = join(folder, "ticker");
+    writeFileSync(ticker, usdtExecutable(TICKS));
+    chmodSync(ticker, 0o755);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("by uprobe at an offset and by USDT, whose arguments are put into libbpf's map", async () => {
+    using kernel = await openKernel();
+    const before = openFiles();
+    {
+      using object = loadObject(withSpecs([`usdt/${ticker}:demo:tick`, `uprobe/${ticker}:0x105`]), {
+        kernel,
+      });
+      using attached = attachAll(context(kernel), object);
+      expect([...attached.links.keys()]).toEqual(["count_0", "count_1"]);
+      expect(attached.left).toEqual([]);
+      execFileSync(ticker);
+      const hits = object.maps.get("hits")!;
+      expect(hits.entries().map(({ value }) => value[0])).toEqual([TICKS, 1]);
+      const [spec] = object.maps.get("__bpf_usdt_specs")!.entries();
+      const view = new DataView(spec!.value.buffer, spec!.value.byteOffset);
+      // A constant 42 of 4 bytes; register si (pt_regs offset 104) of 4 signed bytes.
+      expect([view.getBigUint64(0, true), view.getUint8(8), view.getUint8(15)]).toEqual([42n, 0, 32]);
+      expect([view.getUint8(24), view.getInt16(28, true), view.getUint8(30), view.getUint8(31)]).toEqual([
+        1, 104, 1, 32,
+      ]);
+      expect(view.getInt16(200, true)).toBe(2);
+    }
+    expect(openFiles()).toBe(before);
+  });
+
+  it("detached programs run no more", async () => {
+    using kernel = await openKernel();
+    using object = loadObject(countingObject([{ section: `uprobe/${ticker}:0x10a` }]), { kernel });
+    const attached = attachAll(context(kernel), object);
+    execFileSync(ticker);
+    attached[Symbol.dispose]();
+    execFileSync(ticker);
+    expect(object.maps.get("hits")!.entries()[0]!.value[0]).toBe(TICKS);
+  });
+
+  it("all or nothing: what is attached is taken off when a later one fails", async () => {
+    using kernel = await openKernel();
+    const sections = [`uprobe/${ticker}:0x10a`, `usdt/${ticker}:demo:tock`];
+    using object = loadObject(withSpecs(sections), { kernel });
+    const before = openFiles();
+    expect(() => attachAll(context(kernel), object)).toThrow(AttachError);
+    expect(() => attachAll(context(kernel), object)).toThrow(/no such probe/);
+    expect(openFiles()).toBe(before);
+    execFileSync(ticker);
+    expect(object.maps.get("hits")!.entries()[0]!.value[0]).toBe(0);
+  });
+
+  it("says what is missing where the section leaves it open", async () => {
+    using kernel = await openKernel();
+    using object = loadObject(countingObject([{ section: "xdp", result: 2 }]), { kernel });
+    using attached = attachAll(context(kernel), object);
+    expect(attached.left.map(({ choice }) => choice.open)).toEqual(["a network interface"]);
+  });
+});
+
+function context(kernel: Kernel): Parameters<typeof attachAll>[0] {
+  return { kernel, features: new Features(kernel, memoryStore()) };
+}
+
+function withSpecs(sections: readonly string[]): ObjectSpec {
+  const object = countingObject(sections.map((section) => ({ section })));
+  const specs: MapSpec = {
+    name: "__bpf_usdt_specs",
+    type: BPF_MAP_TYPE.ARRAY,
+    keySize: 4,
+    valueSize: SPEC_BYTES,
+    maxEntries: 4,
+    flags: 0,
+  };
+  return { ...object, maps: [...object.maps, specs] };
+}
+
+function openFiles(): number {
+  return readdirSync("/proc/self/fd").length;
+}

@@ -13,6 +13,7 @@ import { attachNetns } from "./netns.ts";
 import { attachCounter, attachInterval, attachProfile } from "./perf-event.ts";
 import { attachRawTracepoint } from "./raw-tracepoint.ts";
 import { attachSockmap } from "./sockmap.ts";
+import { attachTc } from "./tc.ts";
 import { attachNetkit, attachTcx } from "./tcx.ts";
 import { attachTracepoint } from "./tracepoint.ts";
 import { attachFreplace, attachTrampoline, attachTyped } from "./trampoline.ts";
@@ -43,6 +44,7 @@ const ATTACHERS: { readonly [K in Hook["kind"]]: Attacher<K> } = {
   netns: attachNetns,
   sockmap: attachSockmap,
   xdp: attachXdp,
+  tc: attachTc,
   tcx: attachTcx,
   netkit: attachNetkit,
   netfilter: attachNetfilter,

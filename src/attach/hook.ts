@@ -42,9 +42,19 @@ export type Hook =
       readonly interface: string;
       /** Where it runs; absent: in the driver if that can, else generic. */
       readonly mode?: "driver" | "generic" | "offload";
+      /** Not by a link (Linux 5.9) but by netlink, where drivers or other tools want it so. */
+      readonly netlink?: boolean;
     }
   | { readonly kind: "tcx"; readonly interface: string; readonly anchor?: Anchor }
   | { readonly kind: "netkit"; readonly interface: string; readonly anchor?: Anchor }
+  /** A filter at a clsact qdisc, by netlink: every kernel. */
+  | {
+      readonly kind: "tc";
+      readonly interface: string;
+      readonly direction: "ingress" | "egress";
+      /** Absent: the kernel chooses. */
+      readonly priority?: number;
+    }
   | {
       readonly kind: "netfilter";
       readonly family: "ipv4" | "ipv6";

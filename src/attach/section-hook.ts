@@ -8,6 +8,8 @@ import type { Hook, IteratorScope, NetfilterHook, ProbeMode } from "./hook.ts";
 export interface HookPlaces {
   /** Network interface of xdp, tc, tcx and netkit programs. */
   readonly interface?: string;
+  /** Of `tc` and `classifier` programs, whose sections do not say it; absent: ingress. */
+  readonly direction?: "ingress" | "egress";
   /** Whether xdp runs in the driver or generic; absent: in the driver if that can. */
   readonly xdpMode?: "driver" | "generic" | "offload";
   /** Directory of cgroup programs. */
@@ -172,11 +174,11 @@ function xdp({ interface: device, xdpMode }: HookPlaces, section: string): HookC
 }
 
 /** tc/ingress is tcx since libbpf 1.3; bare tc and classifier are the old way. */
-function classifier({ interface: device }: HookPlaces, section: string): HookChoice {
+function classifier({ interface: device, direction = "ingress" }: HookPlaces, section: string): HookChoice {
   if (device === undefined) return { open: "a network interface" };
   if (section.startsWith("netkit/")) return choose({ kind: "netkit", interface: device });
   if (section.includes("/")) return choose({ kind: "tcx", interface: device });
-  return { open: "a tc filter" };
+  return choose({ kind: "tc", interface: device, direction });
 }
 
 function kprobe(target: string, section: string, isReturn: boolean): Hook {

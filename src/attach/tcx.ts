@@ -1,10 +1,10 @@
 import { SyscallError } from "../kernel/index.ts";
 import type { LoadedProgram } from "../loader/index.ts";
+import { linkByName } from "../netlink/index.ts";
 import { BPF_ATTACH_FLAG, ERRNO } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { AttachContext, Attacher } from "./context.ts";
 import type { Anchor } from "./hook.ts";
-import { interfaceIndex } from "./interface-index.ts";
 import { BpfLink, type Link } from "./link.ts";
 
 export const attachTcx: Attacher<"tcx"> = (context, program, hook) =>
@@ -30,7 +30,7 @@ function attachInOrder(
   try {
     const link = kernel.bpf("LINK_CREATE", {
       prog_fd: program.fd,
-      target_fd: interfaceIndex(kernel, hook.interface),
+      target_fd: linkByName(kernel, hook.interface).index,
       attach_type: program.spec.expectedAttachType ?? 0,
       ...(anchor && { flags: place }),
       ...(anchor?.program && { "tcx.relative_fd": anchor.program.fd }),

@@ -1,22 +1,36 @@
 import { SyscallError } from "../kernel/index.ts";
+import { linkByName, setXdp, XDP_FLAGS } from "../netlink/index.ts";
 import { BPF_ATTACH_TYPE, ERRNO } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { Attacher } from "./context.ts";
-import { interfaceIndex } from "./interface-index.ts";
-import { BpfLink } from "./link.ts";
+import { BpfLink, PlainHook } from "./link.ts";
 
-/** XDP_FLAGS_* of include/uapi/linux/if_link.h. */
-export const XDP_MODES = { generic: 2, driver: 4, offload: 8 } as const;
+const MODES = {
+  generic: XDP_FLAGS.SKB_MODE,
+  driver: XDP_FLAGS.DRV_MODE,
+  offload: XDP_FLAGS.HW_MODE,
+} as const;
 
-/** By a link, in the mode that is asked for or the best that there is. */
+/** By a link, or by netlink, in the mode that is asked for or the best that there is. */
 export const attachXdp: Attacher<"xdp"> = ({ kernel }, program, hook) => {
-  const target_fd = interfaceIndex(kernel, hook.interface);
+  const target_fd = linkByName(kernel, hook.interface).index;
+  const flags = hook.mode ? MODES[hook.mode] : 0;
+  if (hook.netlink === true) {
+    setXdp(kernel, {
+      ifindex: target_fd,
+      program: program.fd,
+      flags: flags | XDP_FLAGS.UPDATE_IF_NOEXIST,
+    });
+    return new PlainHook(program.name, () =>
+      setXdp(kernel, { ifindex: target_fd, program: undefined, flags }),
+    );
+  }
   try {
     const link = kernel.bpf("LINK_CREATE", {
       prog_fd: program.fd,
       target_fd,
       attach_type: BPF_ATTACH_TYPE.XDP,
-      flags: hook.mode ? XDP_MODES[hook.mode] : 0,
+      flags,
     });
     return new BpfLink(kernel, link);
   } catch (cause) {

@@ -23,6 +23,8 @@ export interface HostFiles {
   tracefsDirectory(path: string): readonly string[];
   /** A file below tracefs that is read as it grows, as `trace_pipe`; disposal closes it. */
   tracefsOpen(path: string): Disposable & { readonly fd: Fd };
+  /** Where tracefs is, for what is more than a file to read: instances and pipes. @throws BpfkitError */
+  tracefsPath(): string;
   /** Appends a line to a control file below tracefs. */
   tracefsAppend(path: string, text: string): void;
 

@@ -82,6 +82,10 @@ export class LinuxFiles implements HostFiles {
     return { fd: asFd(fd), [Symbol.dispose]: () => closeSync(fd) };
   }
 
+  tracefsPath(): string {
+    return this.#tracefsRoot();
+  }
+
   tracefsAppend(path: string, text: string): void {
     appendFileSync(`${this.#tracefsRoot()}/${path}`, text);
   }

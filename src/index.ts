@@ -3,7 +3,7 @@ export * from "./library/index.ts";
 export { CodecError, compileCodec, shapeOf } from "./codec/index.ts";
 export type { Codec, CodecErrorCode, Input, Shape, ShapeField } from "./codec/index.ts";
 export { AttachError } from "./attach/index.ts";
-export type { HookTarget, Link } from "./attach/index.ts";
+export type { AttachedObject, Hook, HookChoice, HookPlaces, Link, PlacesOf } from "./attach/index.ts";
 export { BtfError } from "./btf/index.ts";
 export { DiagnosticError } from "./diagnostic.ts";
 export type { Diagnostic } from "./diagnostic.ts";

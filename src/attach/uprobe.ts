@@ -8,6 +8,8 @@ import { findUserFile, UserFile } from "./user-file.ts";
 
 export const attachUprobe: Attacher<"uprobe"> = (context, program, target) => {
   const name = nameOf(target);
+  // Without uprobes the file need not be looked at.
+  if (!probePmu(context.kernel, "uprobe")) throw missingHook(context, target);
   const path = findUserFile(target.path);
   // The code of the symbol and `offset` behind it, or the offset in the file alone.
   const start = target.symbol === undefined ? 0 : new UserFile(name, path).offset(target.symbol);

@@ -42,12 +42,17 @@ it("survives any text", () => {
   );
 });
 
-test("the layout is libbpf's", () => {
-  const [argument] = usdtArguments("-2@-96(%rbp,%rax,8)", "x64")!;
-  const bytes = encodeSpec([argument!], 7n, 208);
-  // val_off, arg_type 3, idx_reg_off 80 and shift 3 (16 bits), padding, reg_off 32, signed, shift 48.
-  expect([...bytes.subarray(0, 16)]).toEqual([
-    0xa0, 255, 255, 255, 255, 255, 255, 255, 3, 0x50, 0x30, 0, 32, 0, 1, 48,
+test("the layout is that of usdt.bpf.h before and since libbpf 1.7", () => {
+  const args = usdtArguments("-2@-96(%rbp) 1@(%rbp,%rax,8)", "x64")!;
+  const old = encodeSpec(args.slice(0, 1), 7n, 208)!;
+  expect([...old.subarray(0, 16)]).toEqual([
+    0xa0, 255, 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 32, 0, 1, 48,
   ]);
-  expect([...bytes.subarray(192, 202)]).toEqual([7, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+  expect([...old.subarray(192, 202)]).toEqual([7, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+  // An index register: 12 bits of its place and 4 of the scale, which the old layout has no room for.
+  expect(encodeSpec(args, 7n, 208)).toBeUndefined();
+  const now = encodeSpec(args, 7n, 304)!;
+  expect([...now.subarray(24 + 8, 24 + 18)]).toEqual([3, 0, 0x50, 0x30, 0, 0, 32, 0, 0, 56]);
+  expect([...now.subarray(288, 298)]).toEqual([7, 0, 0, 0, 0, 0, 0, 0, 2, 0]);
+  expect(encodeSpec(args, 7n, 100)).toBeUndefined();
 });

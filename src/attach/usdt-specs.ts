@@ -5,9 +5,22 @@ import type { UsdtArgument } from "./usdt-arguments.ts";
 export const SPEC_MAP = "__bpf_usdt_specs";
 export const ADDRESS_MAP = "__bpf_usdt_ip_to_spec_id";
 const MOST_ARGUMENTS = 12;
-const ARGUMENT_SIZE = 16;
 /** `kind`s of an argument: constant, register, memory, memory with index. */
 const KIND = { constant: 0, register: 1, memory: 2, indexed: 3 } as const;
+
+/** Where the members of struct __bpf_usdt_arg_spec lie; `val_off` and `arg_type` are at 0 and 8 in all of them. */
+interface SpecLayout {
+  readonly argumentSize: number;
+  /** u12 index register, u4 scale as shift; absent: such arguments cannot be read. */
+  readonly index?: number;
+  readonly register: number;
+}
+
+/** By the size of struct __bpf_usdt_spec: usdt.bpf.h before and since libbpf 1.7. */
+const LAYOUTS: ReadonlyMap<number, SpecLayout> = new Map([
+  [208, { argumentSize: 16, register: 12 }],
+  [304, { argumentSize: 24, index: 10, register: 14 }],
+]);
 
 /**
  * Where an object's USDT programs find their arguments: array elements given out one by one, by the number
@@ -30,11 +43,13 @@ export class UsdtSpecs {
     return specs && new UsdtSpecs(specs, object.maps.get(ADDRESS_MAP));
   }
 
-  /** Undefined when the map is full. */
-  add(args: readonly UsdtArgument[], cookie: bigint): number | undefined {
+  /** The number of the element; why there is none otherwise. */
+  add(args: readonly UsdtArgument[], cookie: bigint): number | "full" | "unreadable" {
+    const spec = encodeSpec(args, cookie, this.#specs.valueStride);
+    if (!spec) return "unreadable";
     const id = this.#free.pop() ?? this.#next;
-    if (id >= this.#specs.spec.maxEntries) return undefined;
-    this.#specs.update(key32(id), encodeSpec(args, cookie, this.#specs.valueStride));
+    if (id >= this.#specs.spec.maxEntries) return "full";
+    this.#specs.update(key32(id), spec);
     if (id === this.#next) this.#next++;
     return id;
   }
@@ -53,32 +68,46 @@ export class UsdtSpecs {
   }
 }
 
-export function fitsSpec(args: readonly UsdtArgument[]): boolean {
-  return args.length <= MOST_ARGUMENTS;
-}
-
 /**
- * struct __bpf_usdt_spec of usdt.bpf.h: twelve arguments of u64 val_off; u8 arg_type, u12 index register, u4
- * scale as shift, u8 padding; s16 register; u8 signed; u8 shift; then u64 cookie and s16 count.
+ * struct __bpf_usdt_spec of usdt.bpf.h: twelve arguments, then u64 cookie and s16 count. Undefined where the
+ * struct of that size cannot hold the arguments.
  */
-export function encodeSpec(args: readonly UsdtArgument[], cookie: bigint, size: number): Uint8Array {
+export function encodeSpec(
+  args: readonly UsdtArgument[],
+  cookie: bigint,
+  size: number,
+): Uint8Array | undefined {
+  const layout = LAYOUTS.get(size);
+  if (!layout || args.length > MOST_ARGUMENTS) return undefined;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
-  for (const [index, { place, size: width, signed }] of args.entries()) {
-    const at = index * ARGUMENT_SIZE;
-    const indexed = place.kind === "memory" ? place.index : undefined;
-    const offset = place.kind === "constant" ? place.value : place.kind === "memory" ? place.offset : 0n;
-    view.setBigUint64(at, BigInt.asUintN(64, offset), true);
-    view.setUint8(at + 8, indexed ? KIND.indexed : KIND[place.kind]);
-    if (indexed) view.setUint16(at + 9, (indexed.register & 0xfff) | (Math.log2(indexed.scale) << 12), true);
-    view.setInt16(at + 12, place.kind === "constant" ? 0 : place.register, true);
-    view.setUint8(at + 14, signed ? 1 : 0);
-    view.setUint8(at + 15, 64 - width * 8);
-  }
-  const tail = MOST_ARGUMENTS * ARGUMENT_SIZE;
+  for (const [index, argument] of args.entries())
+    if (!encodeArgument(view, index * layout.argumentSize, argument, layout)) return undefined;
+  const tail = MOST_ARGUMENTS * layout.argumentSize;
   view.setBigUint64(tail, BigInt.asUintN(64, cookie), true);
   view.setInt16(tail + 8, args.length, true);
   return bytes;
+}
+
+function encodeArgument(
+  view: DataView,
+  at: number,
+  { place, size, signed }: UsdtArgument,
+  layout: SpecLayout,
+): boolean {
+  const offset = place.kind === "constant" ? place.value : place.kind === "memory" ? place.offset : 0n;
+  view.setBigUint64(at, BigInt.asUintN(64, offset), true);
+  const indexed = place.kind === "memory" ? place.index : undefined;
+  view.setUint8(at + 8, indexed ? KIND.indexed : KIND[place.kind]);
+  if (indexed) {
+    if (layout.index === undefined) return false;
+    const shift = Math.log2(indexed.scale);
+    view.setUint16(at + layout.index, (indexed.register & 0xfff) | (shift << 12), true);
+  }
+  view.setInt16(at + layout.register, place.kind === "constant" ? 0 : place.register, true);
+  view.setUint8(at + layout.register + 2, signed ? 1 : 0);
+  view.setUint8(at + layout.register + 3, 64 - size * 8);
+  return true;
 }
 
 function key32(value: number): Uint8Array {

@@ -8,7 +8,7 @@ import { nearestHint } from "./nearest.ts";
 import { probeFileMany } from "./uprobe-multi.ts";
 import { probeFile } from "./uprobe.ts";
 import { usdtArguments } from "./usdt-arguments.ts";
-import { fitsSpec, type UsdtSpecs } from "./usdt-specs.ts";
+import type { UsdtSpecs } from "./usdt-specs.ts";
 import { findUserFile, UserFile } from "./user-file.ts";
 
 /** Every place of the file where the probe was compiled in. */
@@ -73,12 +73,13 @@ function spec(context: AttachContext, name: string, note: UsdtNote, file: UserFi
   const none = { cookie, off: () => undefined };
   if (!usdt) return none;
   const args = usdtArguments(note.arguments, kernel.release.arch);
-  if (!args || !fitsSpec(args))
-    throw new AttachError(name, `its arguments are not understood: ${note.arguments}`, {
+  const id = args ? usdt.add(args, cookie ?? 0n) : "unreadable";
+  if (id === "unreadable")
+    throw new AttachError(name, `its arguments cannot be read: ${note.arguments}`, {
       code: "unsupported",
+      hints: ["Arguments with an index register need usdt.bpf.h of bpfkit, or of libbpf 1.7"],
     });
-  const id = usdt.add(args, cookie ?? 0n);
-  if (id === undefined)
+  if (id === "full")
     throw new AttachError(name, "the map of argument places is full", {
       code: "failed",
       hints: ["Define BPF_USDT_MAX_SPEC_CNT above the number of places before including usdt.bpf.h"],

@@ -5,6 +5,8 @@ import type { Invocation, OptionRow } from "./command.ts";
 export interface ParsedArguments {
   /** A switch that is on has the value "". */
   readonly options: ReadonlyMap<string, string>;
+  /** All values of options that may be given several times. */
+  readonly all: ReadonlyMap<string, readonly string[]>;
   readonly positionals: readonly string[];
   /** What stands behind `--`. */
   readonly rest: readonly string[];
@@ -27,15 +29,20 @@ export function parseArguments(
 ): ParsedArguments {
   const { tokens } = parseArgs({ ...parseConfig(args, rows), tokens: true });
   const options = new Map<string, string>();
+  const all = new Map<string, string[]>();
   const positionals: string[] = [];
   const rest: string[] = [];
   let ended = false;
   for (const token of tokens) {
     if (token.kind === "option-terminator") ended = true;
     else if (token.kind === "positional") (ended ? rest : positionals).push(token.value);
-    else options.set(token.name, checkedValue(token, rows, invocation));
+    else {
+      const value = checkedValue(token, rows, invocation);
+      options.set(token.name, value);
+      all.set(token.name, [...(all.get(token.name) ?? []), value]);
+    }
   }
-  return { options, positionals, rest };
+  return { options, all, positionals, rest };
 }
 
 function parseConfig(args: readonly string[], rows: readonly OptionRow[]): ParseArgsConfig {

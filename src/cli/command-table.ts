@@ -6,6 +6,7 @@ import {
   topOptions,
   traceOptions,
 } from "./options.ts";
+import { runOptions } from "./run-options.ts";
 import type { CommandRow, OptionRow } from "./command.ts";
 
 /** Options of the verbs that have bpftool's grammar. */
@@ -110,6 +111,22 @@ export const commands: readonly CommandRow[] = [
       ["bpfkit cc --flags > compile_flags.txt", "let clangd find the same headers"],
     ],
     run: async (args, invocation) => (await import("./commands/cc.ts")).cc(args, invocation),
+  },
+  {
+    name: "run",
+    summary: "load and attach a C program or an object, and show what it prints, sends and counts",
+    usage: "FILE.bpf.c|FILE.bpf.o [OPTION...] [-- CLANG-ARGUMENT...]",
+    options: runOptions,
+    examples: [
+      [
+        "bpfkit run examples/c/process-creation.bpf.c",
+        "compile, load, attach; show events until Ctrl-C, then the maps",
+      ],
+      ["bpfkit run tool.bpf.o --set min_us=1000 -f json", "set a variable, print JSON"],
+      ["bpfkit run firewall.bpf.o --dev eth0 --cgroup /sys/fs/cgroup", "say where programs go"],
+      ["bpfkit run probe.bpf.o --attach handler=/usr/bin/node:main -c 'node -e 0'", "name a target"],
+    ],
+    run: async (args, invocation) => (await import("./commands/run.ts")).run(args, invocation),
   },
   toolCommand(
     "prog",

@@ -1,3 +1,5 @@
+import { attachAll, UsdtSpecs } from "../attach/index.ts";
+import type { AttachedObject, PlacesOf } from "../attach/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import type { Features, LoadedObject } from "../loader/index.ts";
 import type { ObjectSchema } from "../schema/index.ts";
@@ -10,6 +12,7 @@ import { LibraryError } from "./library-error.ts";
 import { mapHandle } from "./maps.ts";
 import type { AnyMap } from "./maps.ts";
 import { Program } from "./program.ts";
+import type { AttachOptions } from "./program.ts";
 
 /** What a skeleton says of its object: the names and types of all it has. */
 export interface ObjectTypes {
@@ -43,6 +46,8 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
   readonly #programs: Readonly<Record<string, Program>>;
   readonly #maps: Readonly<Record<string, AnyMap>>;
   readonly #globals: Readonly<Record<string, unknown>>;
+  readonly #source: ObjectSource;
+  readonly #usdt: UsdtSpecs | undefined;
   /** The kernel it is in, for calls of one's own. */
   readonly kernel: Kernel;
   /** By name in C; those that were not to be loaded are not there. */
@@ -56,14 +61,17 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
   readonly globals: T["globals"];
 
   /** Objects are made by `load`. */
-  constructor({ kernel, features, loaded, schema, resources }: ObjectSource) {
+  constructor(source: ObjectSource) {
+    const { kernel, features, loaded, schema, resources } = source;
+    this.#source = source;
+    this.#usdt = UsdtSpecs.of(loaded);
     this.kernel = kernel;
     this.#resources = resources;
     const shared = { kernel, resources, alone: false };
     this.#programs = nameTable(
       Array.from(loaded.programs, ([name, program]) => [
         name,
-        new Program({ ...shared, features, loaded: program }),
+        new Program({ ...shared, features, loaded: program, usdt: this.#usdt }),
       ]),
     );
     this.#maps = nameTable(
@@ -80,6 +88,19 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
     this.programs = typed.programs;
     this.maps = typed.maps;
     this.globals = typed.globals;
+  }
+
+  /**
+   * Hooks every program in where its section says; `places` fill in what sections leave open, for all programs
+   * or for each its own. All or nothing. Disposal of the result, or of the object, takes the hooks off.
+   * @throws AttachError with the cause and the way out; SyscallError for other refusals
+   */
+  attach(places: PlacesOf = {}, options: AttachOptions = {}): AttachedObject {
+    const { kernel, features, loaded, resources } = this.#source;
+    if (resources.disposed)
+      throw new LibraryError("library/closed", "An object was attached after it was closed");
+    const context = { kernel, features, ...(this.#usdt && { usdt: this.#usdt }), ...options };
+    return resources.use(attachAll(context, loaded, places));
   }
 
   /** @throws LibraryError `library/no-such-name` */

@@ -1,5 +1,5 @@
-import { attach } from "../attach/index.ts";
-import type { HookTarget, Link } from "../attach/index.ts";
+import { attach, AttachError, sectionHook } from "../attach/index.ts";
+import type { AttachContext, Hook, HookPlaces, Link, UsdtSpecs } from "../attach/index.ts";
 import type { ProgramInfo } from "../inspect/index.ts";
 import { programInfo } from "../inspect/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
@@ -35,6 +35,8 @@ export interface TestRunResult {
 export interface AttachOptions {
   /** Where the hook kind can filter (uprobes, perf events), only this process fires it. */
   readonly pid?: number;
+  /** What the program reads by bpf_get_attach_cookie. */
+  readonly cookie?: bigint;
 }
 
 /** A program and what it is reached by. */
@@ -42,6 +44,8 @@ export interface ProgramSource {
   readonly kernel: Kernel;
   readonly features: Features;
   readonly loaded: LoadedProgram;
+  /** Where USDT programs of the object find their arguments. */
+  readonly usdt?: UsdtSpecs | undefined;
   /** Disposed with what the program belongs to. */
   readonly resources: DisposalStack;
   /** It belongs to no object: it closes itself. */
@@ -83,13 +87,15 @@ export class Program implements Disposable {
   }
 
   /**
-   * Hooks the program in; disposal of the link, or of the object, takes it off.
+   * Hooks the program in; disposal of the link, or of the object, takes it off. A hook has a `kind`; without one
+   * the program goes where its section says, with places for what sections leave open:
+   * `attach({ interface: "eth0" })`.
    * @throws AttachError with the cause and the way out; SyscallError for other refusals
    */
-  attach(target: HookTarget, { pid }: AttachOptions = {}): Link {
-    const { kernel, features, loaded, resources } = this.#open();
-    const context = { kernel, features, ...(pid !== undefined && { pid }) };
-    return resources.use(attach(context, loaded, target));
+  attach(hook: Hook | HookPlaces = {}, options: AttachOptions = {}): Link {
+    const { kernel, features, loaded, resources, usdt } = this.#open();
+    const context: AttachContext = { kernel, features, ...(usdt && { usdt }), ...options };
+    return resources.use(attach(context, loaded, "kind" in hook ? hook : this.#hookOf(hook)));
   }
 
   /**
@@ -140,6 +146,14 @@ export class Program implements Disposable {
   /** Closes the program if it was opened alone; programs of an object close with the object. */
   [Symbol.dispose](): void {
     if (this.#source.alone) this.#source.resources[Symbol.dispose]();
+  }
+
+  #hookOf(places: HookPlaces): Hook {
+    const choice = sectionHook(this.#source.loaded.spec, places);
+    if ("hook" in choice) return choice.hook;
+    throw new AttachError(this.name, `section ${this.section} needs ${choice.open}`, {
+      code: choice.never ? "unsupported" : "unknown",
+    });
   }
 
   #open(): ProgramSource {

@@ -6,12 +6,14 @@ export { memoryOf, narrow, readSigned64, readUnsigned64, type Memory } from "./m
 export { OutputBuffer } from "./output-buffer.ts";
 export { RecordOutput, type Buffering } from "./record-output.ts";
 export type { OutputTarget, RecordHandler, Reporter, ShownAction } from "./reporter.ts";
+export { RunReporter, type RunReporterOptions } from "./run-reporter.ts";
 export { TextReporter, type ReporterOptions } from "./text-reporter.ts";
 export { JsonReporter } from "./json-reporter.ts";
 export { linearHistogram, logHistogram } from "./histogram.ts";
 export { formatTime, type WallClock } from "./strftime.ts";
 export { clockText } from "./time-writer.ts";
 export { mapText, valueText } from "./value-text.ts";
+export { plainJson, plainText } from "./plain-value.ts";
 export { valueJson } from "./value-json.ts";
 export { isHistogram } from "./value.ts";
 export type { Bucket, Frame, Histogram, Integer, Label, MapSnapshot, Value } from "./value.ts";

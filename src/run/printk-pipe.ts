@@ -16,7 +16,11 @@ export interface PrintkPipe extends Disposable {
  * line to one reader only, is left to others.
  * @throws BpfkitError `kernel/no-tracefs`
  */
-export function openPrintkPipe(kernel: Kernel, emit: (line: PrintkLine) => void): PrintkPipe {
+export function openPrintkPipe(
+  kernel: Kernel,
+  emit: (line: PrintkLine) => void,
+  idle: () => void,
+): PrintkPipe {
   const folder = `${kernel.files.tracefsPath()}/instances/bpfkit-${process.pid}`;
   mkdirSync(folder);
   let fd: number | undefined;
@@ -34,6 +38,7 @@ export function openPrintkPipe(kernel: Kernel, emit: (line: PrintkLine) => void)
       for (let count = readSome(kernel, pipe, buffer); count > 0; count = readSome(kernel, pipe, buffer))
         parser.push(Buffer.from(buffer.subarray(0, count)).toString("utf8"));
       parser.flush();
+      idle();
     };
     const watch = kernel.watch(pipe, drain);
     watch.unref();

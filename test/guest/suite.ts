@@ -6,12 +6,19 @@ import { attachment } from "./scenarios/attach.ts";
 import { errors } from "./scenarios/errors.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
+import { running } from "./scenarios/run.ts";
 import { sessions } from "./scenarios/sessions.ts";
 import { Unavailable } from "./unavailable.ts";
 
 const BOOT = 600_000;
 const SCENARIO = 180_000;
-const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = { mainJob, probes, sessions, attachment };
+const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
+  mainJob,
+  probes,
+  sessions,
+  attachment,
+  running,
+};
 /** What does not depend on the kernel is seen on one. */
 const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors };
 const ONCE_ON: KernelName = "6.12";

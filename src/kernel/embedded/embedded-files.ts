@@ -71,6 +71,12 @@ export class EmbeddedFiles implements HostFiles {
     throw noFile(path);
   }
 
+  tracefsPath(): string {
+    const path = this.#options.source?.files?.tracefsPath;
+    if (path) return path.call(this.#options.source?.files);
+    throw noFile("instances");
+  }
+
   kallsyms(): Uint8Array {
     return this.#options.source?.files?.kallsyms?.() ?? new Uint8Array(0);
   }

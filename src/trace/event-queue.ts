@@ -26,15 +26,24 @@ export type TraceEvent =
   | { readonly kind: "lost"; readonly events: number | bigint }
   | { readonly kind: "diagnostic"; readonly diagnostic: Diagnostic };
 
-/** Collects a session's events for `for await`; ends when the session does. */
+/** Events that may wait, unless another number is given. */
+const LIMIT = 65_536;
+
+/**
+ * Collects a session's events for `for await`; ends when the session does. What comes while `limit` events wait is
+ * dropped and counted as lost.
+ */
 export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
   readonly encoding = "utf8";
   readonly #context: DecodeContext;
   readonly #waiting: TraceEvent[] = [];
   #wake: (() => void) | undefined;
+  readonly #limit: number;
+  #dropped = 0;
   #closed = false;
 
-  constructor(resolver: Resolver) {
+  constructor(resolver: Resolver, limit: number = LIMIT) {
+    this.#limit = limit;
     this.#context = { resolver, encoding: "utf8" };
   }
 
@@ -103,6 +112,7 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceEvent, void, void> {
     for (;;) {
       yield* this.#waiting.splice(0);
+      if (this.#dropped > 0) yield this.#takeDropped();
       if (this.#waiting.length > 0) continue;
       if (this.#closed) return;
       await new Promise<void>((resolve) => {
@@ -120,8 +130,15 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
     };
   }
 
+  #takeDropped(): TraceEvent {
+    const events = this.#dropped;
+    this.#dropped = 0;
+    return { kind: "lost", events };
+  }
+
   #push(event: TraceEvent): void {
-    this.#waiting.push(event);
+    if (this.#waiting.length < this.#limit) this.#waiting.push(event);
+    else this.#dropped++;
     this.#wake?.();
   }
 }

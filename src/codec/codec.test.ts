@@ -131,6 +131,30 @@ describe("codecs", () => {
     expect(() => codec(tail).read(new Uint8Array(3))).toThrow(CodecError);
   });
 
+  it("read texts as strings up to the first NUL, whether they saw them before or not", () => {
+    const text = compileCodec<string>({ kind: "text", size: 16 }, "text");
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom("", "a", "abcd", "abcde", "0123456789abcdef", "żółw", "abc\0x"), {
+          maxLength: 30,
+        }),
+        (texts) => {
+          for (const one of texts) {
+            const bytes = new Uint8Array(20).fill(0x7a, 16);
+            bytes.set(Buffer.from(one));
+            expect(text.decode(memoryOf(bytes), 0, 16)).toBe(one.split("\0")[0]);
+          }
+        },
+      ),
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
+        const end = bytes.indexOf(0);
+        expect(text.read(bytes)).toBe(Buffer.from(bytes.subarray(0, end < 0 ? 16 : end)).toString());
+      }),
+    );
+  });
+
   it("copy bytes, which may be gone in the kernel's memory soon", () => {
     const bytes = new Uint8Array(6).fill(1);
     const value = codec(mac).read(bytes);

@@ -17,6 +17,7 @@ export function generateCodec(shape: Shape): CodecSource {
   const encode = generator.write(shape, "o", "x", "name");
   const source = [
     '"use strict";',
+    "const texts = new runtime.TextReader();",
     ...generator.functions,
     `return { decode(m, o, e) { ${decode} }, encode(m, o, x, name) { ${encode} } };`,
   ].join("\n");
@@ -62,7 +63,7 @@ class Generator {
       case "pointer":
         return `m.view.getBigUint64(${at}, true)`;
       case "text":
-        return `runtime.readText(m, ${at}, ${at} + ${shape.size})`;
+        return `texts.read(m, ${at}, ${at} + ${shape.size})`;
       case "bytes":
         return `runtime.readBytes(m, ${at}, ${at} + ${shape.size})`;
       case "array":
@@ -82,7 +83,7 @@ class Generator {
     const value =
       last.kind === "array"
         ? `${this.#arrayReader(last)}(m, ${at}, Math.floor((${end} - (${at})) / ${strideOf(last)}))`
-        : `runtime.${last.kind === "text" ? "readText" : "readBytes"}(m, ${at}, ${end})`;
+        : `${last.kind === "text" ? "texts.read" : "runtime.readBytes"}(m, ${at}, ${end})`;
     const fields = shape.fields.map((field) =>
       field === tail ? `${key(field.name)}: ${value}` : this.#readField(field, "o"),
     );

@@ -1,29 +1,9 @@
 import type { Memory } from "../util/index.ts";
 import { CodecError } from "./error.ts";
 
+export { TextReader } from "./text.ts";
+
 // What generated codecs call. Integers are little-endian, as on every machine that bpfkit runs on.
-
-/** Texts longer than this are decoded by Node; shorter ones are quicker here. */
-const SHORT = 24;
-
-/** Text of [at, end) up to the first NUL; what is not UTF-8 becomes U+FFFD. */
-export function readText({ bytes }: Memory, at: number, end: number): string {
-  let text = "";
-  const short = Math.min(end, at + SHORT);
-  for (let index = at; index < short; index++) {
-    const code = bytes[index]!;
-    if (code === 0) return text;
-    if (code > 0x7f) return longText(bytes, at, end);
-    text += String.fromCharCode(code);
-  }
-  return short === end ? text : longText(bytes, at, end);
-}
-
-function longText(bytes: Buffer, at: number, end: number): string {
-  const text = bytes.subarray(at, end);
-  const stop = text.indexOf(0);
-  return text.toString("utf8", 0, stop < 0 ? text.length : stop);
-}
 
 /** A copy: the memory may be the kernel's, and gone or overwritten soon. */
 export function readBytes({ bytes }: Memory, at: number, end: number): Uint8Array {

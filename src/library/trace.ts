@@ -133,7 +133,7 @@ export class TraceRun implements AsyncIterable<TraceEvent>, AsyncDisposable {
   /** @throws what ended the session, once all events before that were read */
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceEvent, void, void> {
     try {
-      yield* this.#queue;
+      for await (const event of this.#queue) yield event;
       await this.ended;
     } finally {
       this.stop();

@@ -1,19 +1,26 @@
-// npm run fuzz:vm -- [--count N] [--seed N]: random programs in the kernel and in the embedded machine.
+// npm run fuzz:vm -- [--count N] [--seed N] [--maps]: random programs in the kernel and in the embedded machine;
+// with --maps programs on packets that use maps and helpers.
 import { parseArgs } from "node:util";
 import { openKernel } from "../../src/open-kernel.ts";
 import { compare } from "./differential.ts";
+import { compareWithMaps } from "./map-differential.ts";
 
 const { values } = parseArgs({
-  options: { count: { type: "string", default: "10000" }, seed: { type: "string", default: "1" } },
+  options: {
+    count: { type: "string", default: "10000" },
+    seed: { type: "string", default: "1" },
+    maps: { type: "boolean", default: false },
+  },
 });
 const count = Number(values.count);
 const BATCH = 1000;
+const run = values.maps ? compareWithMaps : compare;
 using kernel = await openKernel();
 let equal = 0;
 let refused = 0;
 for (let done = 0; done < count; done += BATCH) {
   const length = 4 + ((done / BATCH) % 16) * 4;
-  const outcome = compare(kernel, Number(values.seed) + done, Math.min(BATCH, count - done), length);
+  const outcome = run(kernel, Number(values.seed) + done, Math.min(BATCH, count - done), length);
   equal += outcome.equal;
   refused += outcome.refused;
   for (const mismatch of outcome.mismatches) console.error(`MISMATCH ${mismatch}`);

@@ -94,8 +94,8 @@ const ATOMICS: readonly AtomicName[] = [
 const SIZES: readonly Size[] = [1, 2, 4, 8];
 
 /** r0 to r7 hold numbers, r9 the context, r8 counts a loop. */
-const SCALARS = 8;
-const SLOTS = 6;
+export const SCALARS = 8;
+export const SLOTS = 6;
 
 /** Bytes of the context: what registers and stack slots begin with, and what they ended with. */
 export const CONTEXT_SIZE: number = (SCALARS + SLOTS) * 8;
@@ -139,9 +139,12 @@ function randomFunction(random: Random): Insn[] {
   return insns;
 }
 
-function randomBody(random: Random, length: number): Insn[] {
+/** Makes a part of its own, or nothing. */
+export type PartMaker = (random: Random) => Insn[] | undefined;
+
+export function randomBody(random: Random, length: number, own: PartMaker = () => undefined): Insn[] {
   const parts: Insn[][] = [];
-  for (let count = 0; count < length; count++) parts.push(randomInsns(random));
+  for (let count = 0; count < length; count++) parts.push(own(random) ?? randomInsns(random));
   if (random.below(3) === 0 && length > 6) addLoop(random, parts);
   else addBranches(random, parts);
   return parts.flat();

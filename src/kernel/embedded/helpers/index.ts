@@ -4,8 +4,10 @@ import { loopHelpers } from "./loop.ts";
 import { mapHelpers } from "./map.ts";
 import { memoryHelpers } from "./memory.ts";
 import { outputHelpers } from "./output.ts";
+import { packetHelpers } from "./packet.ts";
 import { taskHelpers } from "./task.ts";
 import { timeHelpers } from "./time.ts";
+import { xdpHelpers } from "./xdp.ts";
 
 /** Every helper of the embedded kernel, by its number. */
 export function createHelperTable(world: World): Helpers {
@@ -16,5 +18,7 @@ export function createHelperTable(world: World): Helpers {
     ...timeHelpers(world),
     ...outputHelpers(world),
     ...loopHelpers(world),
+    ...packetHelpers(world),
+    ...xdpHelpers(world),
   ]);
 }

@@ -99,7 +99,7 @@ function openPinned(kernel: Kernel, kind: HandleKind, path: string): Fd {
     if (!(error instanceof SyscallError)) throw error;
     throw new ToolError(`bpf obj get (${path}): ${errnoMessage(error.errno)}`, 255, error.hints);
   }
-  const found = objectKind(fd);
+  const found = objectKind(kernel, fd);
   if (found === kind) return fd;
   kernel.close(fd);
   throw new ToolError(

@@ -1,4 +1,3 @@
-import { readlinkSync } from "node:fs";
 import { SyscallError } from "../kernel/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import { ERRNO } from "../uapi/index.ts";
@@ -75,16 +74,15 @@ export function fdInfo(kernel: Kernel, fd: Fd, field: string): string | undefine
   return text && new RegExp(`^${field}:\\s*(.*)$`, "m").exec(Buffer.from(text).toString())?.[1];
 }
 
-const DESCRIPTOR_NAMES: Readonly<Record<string, ObjectKind>> = {
-  "anon_inode:bpf-prog": "prog",
-  "anon_inode:bpf-map": "map",
-  "anon_inode:bpf-link": "link",
-  // Until Linux 5.8.
-  "anon_inode:bpf_link": "link",
-  "anon_inode:btf": "btf",
-};
+/** The field of fdinfo that holds an object's id; a link's has its program's beside its own. */
+const ID_FIELDS: readonly (readonly [string, ObjectKind])[] = [
+  ["link_id", "link"],
+  ["map_id", "map"],
+  ["prog_id", "prog"],
+  ["btf_id", "btf"],
+];
 
 /** What a descriptor of this process is; undefined for anything that the kernel does not number. */
-export function objectKind(fd: Fd): ObjectKind | undefined {
-  return DESCRIPTOR_NAMES[readlinkSync(`/proc/self/fd/${fd}`).replace(/^\[|\]$/g, "")];
+export function objectKind(kernel: Kernel, fd: Fd): ObjectKind | undefined {
+  return ID_FIELDS.find(([field]) => fdInfo(kernel, fd, field) !== undefined)?.[1];
 }

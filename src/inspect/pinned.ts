@@ -41,7 +41,7 @@ function pinnedId(kernel: Kernel, kind: ObjectKind, path: string): number | unde
     throw error;
   }
   try {
-    return objectKind(fd) === kind ? IDS[kind](kernel, fd) : undefined;
+    return objectKind(kernel, fd) === kind ? IDS[kind](kernel, fd) : undefined;
   } finally {
     kernel.close(fd);
   }

@@ -1,5 +1,7 @@
 import { runTool } from "../../bpftool/index.ts";
+import { BpfkitError } from "../../errors.ts";
 import { openKernel } from "../../open-kernel.ts";
+import type { KernelName } from "../../open-kernel.ts";
 import type { Invocation } from "../command.ts";
 import { onStopSignals } from "../stop-signals.ts";
 import { writeAll } from "../write-all.ts";
@@ -11,10 +13,26 @@ export async function bpftool(words: readonly string[], invocation: Invocation):
     writeAll(2, await invocation.help());
     return 0;
   }
-  return runTool(words, {
-    openKernel: () => openKernel(),
+  const { kernel, rest } = takeKernel(words);
+  return runTool(rest, {
+    openKernel: () => openKernel({ kernel }),
     out: (text) => writeAll(1, text),
     err: (text) => writeAll(2, text),
     stopped: async () => new Promise((resolve) => void onStopSignals(resolve)),
+  });
+}
+
+/** `--kernel NAME`, which bpftool does not have, from wherever it stands. */
+function takeKernel(words: readonly string[]): { readonly kernel: KernelName; readonly rest: readonly string[] } {
+  const end = words.includes("--") ? words.indexOf("--") : words.length;
+  const at = words.findIndex((word, index) => index < end && /^--kernel(=|$)/.test(word));
+  if (at < 0) return { kernel: "linux", rest: words };
+  const [, inline] = words[at]!.split("=", 2);
+  const name = inline ?? words[at + 1];
+  const rest = words.toSpliced(at, inline === undefined ? 2 : 1);
+  if (name === "linux" || name === "embedded") return { kernel: name, rest };
+  throw new BpfkitError(`There is no kernel ${name ?? "without a name"}`, {
+    code: "cli/usage",
+    hints: ["--kernel linux, or --kernel embedded"],
   });
 }

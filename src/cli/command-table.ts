@@ -17,7 +17,11 @@ const toolOptions: readonly OptionRow[] = [
   { name: "nomount", short: "n", summary: "mount no file system to pin objects in" },
   { name: "debug", short: "d", summary: "show the verifier's logs of what is loaded" },
   { name: "base-btf", short: "B", value: "FILE", summary: "BTF that a split BTF file continues" },
-  { name: "kernel", value: "NAME", summary: "linux, or embedded: the one in this process, which begins empty" },
+  {
+    name: "kernel",
+    value: "NAME",
+    summary: "linux, or embedded: the one in this process, which begins empty",
+  },
   { name: "help", short: "h", summary: "show this help" },
 ];
 

@@ -34,7 +34,11 @@ class Subject {
     }
     try {
       const data_out = new Uint8Array(PACKET_SIZE + 256);
-      const { retval, data_size_out } = kernel.bpf("PROG_TEST_RUN", { prog_fd: fd, data_in: packet, data_out });
+      const { retval, data_size_out } = kernel.bpf("PROG_TEST_RUN", {
+        prog_fd: fd,
+        data_in: packet,
+        data_out,
+      });
       const out = Buffer.from(data_out.subarray(0, data_size_out)).toString("hex");
       return [`retval ${retval}`, `packet ${out}`, ...this.#contents()].join("\n");
     } finally {
@@ -46,7 +50,8 @@ class Subject {
   #contents(): string[] {
     return FUZZED_MAPS.flatMap((map, index) => {
       const map_fd = this.#maps[index]!;
-      if (map.keys === "none") return this.#drain(map_fd, map.attr.value_size).map((value) => `map ${index}: ${value}`);
+      if (map.keys === "none")
+        return this.#drain(map_fd, map.attr.value_size).map((value) => `map ${index}: ${value}`);
       return this.#entries(map_fd, index)
         .map(([key, value]) => `map ${index}: ${key} ${value}`)
         .sort();
@@ -112,20 +117,28 @@ export function compareWithMaps(kernel: Kernel, seed: number, count: number, len
     if (wrong.length === 0) equal++;
     else
       mismatches.push(
-        `seed ${seed + index}, length ${length}: ${wrong.join("")}${printProgram(randomMapProgram(seed + index, length, FUZZED_MAPS.map((_, fd) => fd)))}`,
+        `seed ${seed + index}, length ${length}: ${wrong.join("")}${printProgram(
+          randomMapProgram(
+            seed + index,
+            length,
+            FUZZED_MAPS.map((_, fd) => fd),
+          ),
+        )}`,
       );
   }
   for (const { kernel: other } of others) other[Symbol.dispose]();
   return { equal, refused, mismatches };
 }
 
+function only(lines: readonly string[], others: readonly string[], mark: string): string {
+  return lines
+    .filter((line) => !others.includes(line))
+    .map((line) => `  ${mark} ${line}\n`)
+    .join("");
+}
+
 function difference(wanted: string, got: string): string {
   const left = wanted.split("\n");
   const right = got.split("\n");
-  const only = (lines: string[], others: string[], mark: string): string =>
-    lines
-      .filter((line) => !others.includes(line))
-      .map((line) => `  ${mark} ${line}\n`)
-      .join("");
   return only(left, right, "-") + only(right, left, "+");
 }

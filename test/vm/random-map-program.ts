@@ -26,7 +26,11 @@ interface FuzzedMap {
   readonly perCpu?: boolean;
 }
 
-const define = (map_type: number, keys: FuzzedMap["keys"], rest: Partial<BpfAttr["MAP_CREATE"]>): FuzzedMap => ({
+const define = (
+  map_type: number,
+  keys: FuzzedMap["keys"],
+  rest: Partial<BpfAttr["MAP_CREATE"]>,
+): FuzzedMap => ({
   keys,
   attr: { map_type, key_size: 4, value_size: 16, max_entries: 4, ...rest },
 });
@@ -71,8 +75,10 @@ function prologue(): Insn[] {
   const insns = [store(8, 10, CONTEXT, 1), ...packetIn(7, 2)];
   for (let slot = 0; slot < SLOTS; slot++)
     insns.push(load(8, 2, 7, STATE + (SCALARS + slot) * 8), store(8, 10, -8 * (slot + 1), 2));
-  for (const at of [KEY, KEY + 8, VALUE, VALUE + 8, VALUE + 16, VALUE + 24]) insns.push(storeImmediate(8, 10, at, 0));
-  for (let register = 0; register < SCALARS - 1; register++) insns.push(load(8, register, 7, STATE + register * 8));
+  for (const at of [KEY, KEY + 8, VALUE, VALUE + 8, VALUE + 16, VALUE + 24])
+    insns.push(storeImmediate(8, 10, at, 0));
+  for (let register = 0; register < SCALARS - 1; register++)
+    insns.push(load(8, register, 7, STATE + register * 8));
   return [...insns, load(8, 7, 7, STATE + 7 * 8)];
 }
 
@@ -92,7 +98,8 @@ function packetIn(to: number, scratch: number): Insn[] {
 
 function epilogue(random: Random): Insn[] {
   const insns: Insn[] = [];
-  for (let register = 0; register < SCALARS; register++) insns.push(store(8, 10, SAVED + 8 * register, register));
+  for (let register = 0; register < SCALARS; register++)
+    insns.push(store(8, 10, SAVED + 8 * register, register));
   insns.push(...packetIn(7, 2));
   for (let register = 0; register < SCALARS; register++)
     insns.push(load(8, 2, 10, SAVED + 8 * register), store(8, 7, STATE + 8 * register, 2));
@@ -126,7 +133,7 @@ function mapCall(random: Random, maps: readonly number[]): Insn[] {
   if (keys === "none") {
     const [push, ...take] = [BPF_FUNC.map_push_elem, BPF_FUNC.map_pop_elem, BPF_FUNC.map_peek_elem];
     return random.below(2) === 0
-      ? [...value, ...map, ...at(2, VALUE), moveImmediate(3, random.pick([0, 0, 2])), call(push!)]
+      ? [...value, ...map, ...at(2, VALUE), moveImmediate(3, random.pick([0, 0, 2])), call(push)]
       : [...map, ...at(2, VALUE), call(random.pick(take))];
   }
   const key = keyOf(random, keys);
@@ -174,7 +181,13 @@ function useValue(random: Random, size: number): Insn[] {
       const wide: Size = random.pick([4, 8] as const);
       return [
         load(8, 1, 10, slot),
-        atomic(random.pick(["ADD", "OR", "AND", "XOR"] as const), wide, 0, wide * random.below(Math.floor(size / wide)), 1),
+        atomic(
+          random.pick(["ADD", "OR", "AND", "XOR"] as const),
+          wide,
+          0,
+          wide * random.below(Math.floor(size / wide)),
+          1,
+        ),
       ];
     }
   }
@@ -241,7 +254,8 @@ function packetCall(random: Random): Insn[] {
 
 /** Numbers in texts, and comparison of texts. */
 function textCall(random: Random): Insn[] {
-  const text = (): Insn => storeImmediate(4, 10, VALUE, random.pick([0x00333231, 0x35302d20, 0x66663078, 0x39390020, 0x37373730]));
+  const text = (): Insn =>
+    storeImmediate(4, 10, VALUE, random.pick([0x00333231, 0x35302d20, 0x66663078, 0x39390020, 0x37373730]));
   if (random.below(2) === 0)
     return [
       text(),

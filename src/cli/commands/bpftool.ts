@@ -23,7 +23,10 @@ export async function bpftool(words: readonly string[], invocation: Invocation):
 }
 
 /** `--kernel NAME`, which bpftool does not have, from wherever it stands. */
-function takeKernel(words: readonly string[]): { readonly kernel: KernelName; readonly rest: readonly string[] } {
+function takeKernel(words: readonly string[]): {
+  readonly kernel: KernelName;
+  readonly rest: readonly string[];
+} {
   const end = words.includes("--") ? words.indexOf("--") : words.length;
   const at = words.findIndex((word, index) => index < end && /^--kernel(=|$)/.test(word));
   if (at < 0) return { kernel: "linux", rest: words };

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { BpfkitError } from "../../errors.ts";
+import { lazy } from "../../util/index.ts";
 import type { Fd, HostFiles } from "../index.ts";
 import { PROBE_PMU } from "./events/perf-event.ts";
 import type { EventSource } from "./events/index.ts";
@@ -13,6 +14,8 @@ export interface EmbeddedFilesOptions {
   readonly describe: (fd: number) => string | undefined;
 }
 
+const HOST_BTF = "/sys/kernel/btf/vmlinux";
+
 /** Files that this kernel answers itself: its perf PMUs. */
 const OWN_FILES: Readonly<Record<string, string>> = {
   "/sys/bus/event_source/devices/uprobe/type": `${PROBE_PMU.uprobe}\n`,
@@ -22,6 +25,8 @@ const OWN_FILES: Readonly<Record<string, string>> = {
 /** The host's files, with the kernel's own in their place: those of its event source, of its descriptors, its CPUs. */
 export class EmbeddedFiles implements HostFiles {
   readonly #options: EmbeddedFilesOptions;
+  /** Types alone do no harm: without others programs see those of the kernel that this process runs on. */
+  readonly #hostBtf: () => Uint8Array | undefined = lazy(() => fromHost(() => readFileSync(HOST_BTF)));
 
   constructor(options: EmbeddedFilesOptions) {
     this.#options = options;
@@ -30,7 +35,8 @@ export class EmbeddedFiles implements HostFiles {
   btf(module?: string): Uint8Array {
     const { btf, source } = this.#options;
     if (source?.files?.btf) return source.files.btf(module);
-    if (btf && (module ?? "vmlinux") === "vmlinux") return btf;
+    const own = (module ?? "vmlinux") === "vmlinux" ? (btf ?? this.#hostBtf()) : undefined;
+    if (own) return own;
     throw new BpfkitError("The embedded kernel has no types (BTF) of its own", {
       code: "kernel/no-btf",
       hints: ["Give it those of the kernel that the program is for: --btf FILE"],
@@ -44,7 +50,7 @@ export class EmbeddedFiles implements HostFiles {
   hasBtf(module?: string): boolean {
     const { btf, source } = this.#options;
     if (source?.files?.hasBtf) return source.files.hasBtf(module);
-    return btf !== undefined && (module ?? "vmlinux") === "vmlinux";
+    return (module ?? "vmlinux") === "vmlinux" && (btf ?? this.#hostBtf()) !== undefined;
   }
 
   btfModules(): readonly string[] {

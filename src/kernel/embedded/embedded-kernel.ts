@@ -53,6 +53,8 @@ export interface EmbeddedKernelOptions {
   readonly source?: EventSource;
   /** Time, in place of the machine's. */
   readonly clock?: (id: ClockId) => bigint;
+  /** Timers, in place of the machine's: calls back after so many nanoseconds, unless disposed before. */
+  readonly schedule?: (nanoseconds: bigint, fire: () => void) => Disposable;
   /** 32 random bits, in place of the machine's. */
   readonly random?: () => number;
   /** What programs print with bpf_trace_printk; by default it is dropped. */
@@ -90,6 +92,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
         files: this.files,
         clock: options.clock ?? machineClock,
         print: options.print ?? (() => undefined),
+        schedule: options.schedule ?? machineTimer,
         random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
       },
       createHelperTable,
@@ -277,7 +280,8 @@ function mappedAddress(object: KernelObject, length: number, write: boolean, off
   const region = object instanceof BpfMap ? object.region() : undefined;
   if (!region || !(object instanceof BpfMap)) throw failure("ENOTSUPP");
   if (offset % 4096 !== 0 || offset + length > region.size) throw failure("EINVAL");
-  if (write && (object.frozen || offset + length > region.writable)) throw failure("EPERM");
+  const [from, to] = region.writable;
+  if (write && (object.frozen || offset < from || offset + length > to)) throw failure("EPERM");
   return region.address + offset;
 }
 
@@ -288,6 +292,11 @@ function logOf(attr: object, common: CommonAttr | undefined): Uint8Array | undef
   const buffer = field("log_buf") ?? field("btf_log_buf");
   const level = field("log_level") ?? field("btf_log_level");
   return buffer instanceof Uint8Array && typeof level === "number" && level > 0 ? buffer : undefined;
+}
+
+function machineTimer(nanoseconds: bigint, fire: () => void): Disposable {
+  const timer = setTimeout(fire, Number(nanoseconds / 1_000_000n));
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 function machineClock(id: ClockId): bigint {

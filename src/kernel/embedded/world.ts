@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly clock: (id: ClockId) => bigint;
   readonly print: (text: string) => void;
   readonly random: () => number;
+  /** Calls back after so many nanoseconds, unless disposed before. */
+  readonly schedule: (nanoseconds: bigint, fire: () => void) => Disposable;
 }
 
 /** The embedded kernel's state: everything that system calls, maps, helpers and events work on. */
@@ -142,11 +144,24 @@ export class World implements MapHost, Runner {
     return (this.#types ??= parseBtf(files.btf()));
   }
 
+  /** The task whose task_struct is at an address. */
+  taskAt(address: number): Task | undefined {
+    return [this.run?.task, this.self].find((task) => task?.address === address && address !== 0);
+  }
+
   task(pid: number): Task | undefined {
     return pid === this.self.pid ? this.self : this.options.source?.task?.(pid);
   }
 
   execute(run: Run, repeat = 1): bigint {
+    const { program } = run;
+    const context = run.context === 0 ? 0n : this.memory.pointer(run.context);
+    return this.#running(run, repeat, () =>
+      repeat === 1 ? program.executable.run(context) : this.#repeat(program, repeat, context),
+    );
+  }
+
+  #running(run: Run, times: number, action: () => bigint): bigint {
     const outer = this.run;
     if (outer) throw new BpfkitError("A program cannot run while another one does", { code: "vm/nested" });
     this.run = run;
@@ -156,17 +171,21 @@ export class World implements MapHost, Runner {
     const counted = this.statsUsers > 0;
     const start = counted ? process.hrtime.bigint() : 0n;
     try {
-      const context = run.context === 0 ? 0n : this.memory.pointer(run.context);
-      return repeat === 1 ? program.executable.run(context) : this.#repeat(program, repeat, context);
+      return action();
     } catch (error) {
       throw asFault(program, error);
     } finally {
       this.run = undefined;
       if (counted) {
         program.runTime += process.hrtime.bigint() - start;
-        program.runCount += BigInt(repeat);
+        program.runCount += BigInt(times);
       }
     }
+  }
+
+  /** A callback of a program outside of its run, as of a timer. */
+  executeCallback(run: Run, callback: number, args: readonly bigint[]): void {
+    this.#running(run, 1, () => this.machine.runCallback(callback, ...args));
   }
 
   /** Only plain programs may stay inside: tail calls are counted for each run. */

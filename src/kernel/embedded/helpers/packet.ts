@@ -21,6 +21,15 @@ const TC_SHOT = 2;
 const XDP_REDIRECT = 4;
 const XDP_ABORTED = 0;
 
+function changed(context: PacketContext): number {
+  context.sync();
+  return 0;
+}
+
+function insert(context: PacketContext, at: number, size: number): number {
+  return context.packet.insert(at, size) ? changed(context) : -ENOMEM;
+}
+
 /** Packets of socket filters, tc and their kin (net/core/filter.c). */
 export function packetHelpers(world: World): HelperRow[] {
   const { memory } = world;
@@ -34,10 +43,6 @@ export function packetHelpers(world: World): HelperRow[] {
     if (context) memory.setU32(context.address + SKB[field].offset, value);
   };
   const protocol = (): number => swap16(get("protocol"));
-  const changed = (context: PacketContext): number => {
-    context.sync();
-    return 0;
-  };
 
   const loadBytes = (start: number, offset: number, to: number, size: number): number => {
     const out = memory.slice(to, size);
@@ -87,9 +92,6 @@ export function packetHelpers(world: World): HelperRow[] {
 
   /** From the packet's start to behind its network header. */
   const networkEnd = (context: PacketContext): number => context.network + (protocol() === IPV6 ? 40 : 20);
-
-  const insert = (context: PacketContext, at: number, size: number): number =>
-    context.packet.insert(at, size) ? changed(context) : -ENOMEM;
 
   const setProtocol = (value: number): void => set("protocol", swap16(value));
 
@@ -258,18 +260,20 @@ export function packetHelpers(world: World): HelperRow[] {
       return -ERRNO.ENOENT;
     }),
     helper("skb_set_tunnel_opt", ["address", "address", "number"], () => -EINVAL),
-    helper("skb_get_xfrm_state", ["address", "number", "address", "number", "wide"], (_skb, _index, to, size) => {
-      memory.slice(to, size).fill(0);
-      return -EINVAL;
-    }),
+    helper(
+      "skb_get_xfrm_state",
+      ["address", "number", "address", "number", "wide"],
+      (_skb, _index, to, size) => {
+        memory.slice(to, size).fill(0);
+        return -EINVAL;
+      },
+    ),
     helper("get_route_realm", ["address"], () => 0),
     helper("get_cgroup_classid", ["address"], () => 0),
     helper("skb_under_cgroup", ["address", "address", "number"], () => -EINVAL),
     wideHelper("skb_cgroup_id", ["address"], () => 0n),
     wideHelper("skb_ancestor_cgroup_id", ["address", "number"], () => 0n),
-    helper("clone_redirect", ["address", "number", "wide"], () =>
-      -EINVAL,
-    ),
+    helper("clone_redirect", ["address", "number", "wide"], () => -EINVAL),
     helper("redirect", ["number", "wide"], (_ifindex, flags) => {
       if (current()?.kind === "xdp") return flags === 0n ? XDP_REDIRECT : XDP_ABORTED;
       return (flags & ~1n) === 0n ? TC_REDIRECT : TC_SHOT;
@@ -279,8 +283,9 @@ export function packetHelpers(world: World): HelperRow[] {
       flags === 0n ? TC_REDIRECT : TC_SHOT,
     ),
     helper("redirect_map", ["address", "wide", "wide"], (map, key, flags) => {
-      const found = world.memory.with(new Uint8Array(Uint32Array.of(Number(key & 0xffffffffn)).buffer), (at) =>
-        world.mapAt(map)?.lookup(at),
+      const found = world.memory.with(
+        new Uint8Array(Uint32Array.of(Number(key & 0xffffffffn)).buffer),
+        (at) => world.mapAt(map)?.lookup(at),
       );
       // The lower bits are the answer where the map has no such element.
       return found ? XDP_REDIRECT : Number(flags & 3n);
@@ -288,13 +293,17 @@ export function packetHelpers(world: World): HelperRow[] {
     helper("fib_lookup", ["address", "address", "number", "number"], (_context, _params, size) =>
       size < STRUCT.bpf_fib_lookup.size ? -EINVAL : FIB_NOT_FORWARDED,
     ),
-    helper("check_mtu", ["address", "number", "address", "number", "wide"], (_context, _ifindex, length, difference) => {
-      const packet = current()?.packet;
-      if (!packet) return -EINVAL;
-      const size = packet.length - ETH_HLEN + difference;
-      memory.setU32(length, LOOPBACK_MTU);
-      return size > LOOPBACK_MTU ? 1 : 0;
-    }),
+    helper(
+      "check_mtu",
+      ["address", "number", "address", "number", "wide"],
+      (_context, _ifindex, length, difference) => {
+        const packet = current()?.packet;
+        if (!packet) return -EINVAL;
+        const size = packet.length - ETH_HLEN + difference;
+        memory.setU32(length, LOOPBACK_MTU);
+        return size > LOOPBACK_MTU ? 1 : 0;
+      },
+    ),
   ];
 }
 

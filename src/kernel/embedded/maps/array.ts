@@ -2,7 +2,7 @@ import { BPF_EXIST, BPF_F, BPF_NOEXIST, ERRNO } from "../../../uapi/index.ts";
 import { roundUp } from "../heap.ts";
 import { FAST, HEADER_SIZE } from "./layout.ts";
 import { BpfMap } from "./map.ts";
-import type { MapDefinition, MapHost } from "./map.ts";
+import type { MapDefinition, MapHost, MapRegion } from "./map.ts";
 
 const PAGE_SIZE = 4096;
 
@@ -55,9 +55,14 @@ export class ArrayMap extends BpfMap {
     return nextIndex(this, this.#next, this.memory, key);
   }
 
-  override region(): { address: number; size: number; writable: number } | undefined {
+  override region(): MapRegion | undefined {
     const mappable = (this.definition.flags & BPF_F.MMAPABLE) !== 0;
-    return mappable ? { address: this.#data, size: this.#size, writable: this.#size } : undefined;
+    return mappable ? { address: this.#data, size: this.#size, writable: [0, this.#size] } : undefined;
+  }
+
+  override keyOfValue(value: number): number {
+    this.memory.setU32(this.#next, Math.floor((value - this.#data) / this.#stride));
+    return this.#next;
   }
 
   /** Where direct access to the value begins (BPF_PSEUDO_MAP_VALUE). */

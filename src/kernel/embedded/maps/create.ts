@@ -10,6 +10,7 @@ import { QueueMap } from "./queue.ts";
 import { RingBufferMap } from "./ring-buffer.ts";
 import { StackTraceMap } from "./stack-trace.ts";
 import { StorageMap } from "./storage.ts";
+import { UserRingBufferMap } from "./user-ring-buffer.ts";
 
 /** One type of map: what its attributes must be (the kernel's map_alloc_check), and its class. */
 interface MapType {
@@ -138,6 +139,7 @@ const MAP_TYPES: ReadonlyMap<number, MapType> = new Map<number, MapType>([
   ],
   [BPF_MAP_TYPE.QUEUE, { make: QueueMap, flags: ARRAY_FLAGS, check: queue, typed: true }],
   [BPF_MAP_TYPE.STACK, { make: QueueMap, flags: ARRAY_FLAGS, check: queue, typed: true }],
+  [BPF_MAP_TYPE.USER_RINGBUF, { make: UserRingBufferMap, flags: BPF_F.NUMA_NODE, check: ring }],
   [BPF_MAP_TYPE.RINGBUF, { make: RingBufferMap, flags: BPF_F.NUMA_NODE, check: ring }],
   [
     BPF_MAP_TYPE.BLOOM_FILTER,

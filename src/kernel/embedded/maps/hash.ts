@@ -137,6 +137,10 @@ export class HashMap extends BpfMap {
     return keys;
   }
 
+  override keyOfValue(value: number): number {
+    return value - this.#valueOffset + ELEMENT.key;
+  }
+
   override forEach(visit: (key: number, value: number) => boolean): number {
     let count = 0;
     for (let index = 0; index < this.#bucketCount; index++)

@@ -10,4 +10,5 @@ export type { MapDefinition, MapHost, TailTarget } from "./map.ts";
 export { RingBufferMap } from "./ring-buffer.ts";
 export { StackTraceMap } from "./stack-trace.ts";
 export { StorageMap } from "./storage.ts";
+export { UserRingBufferMap } from "./user-ring-buffer.ts";
 export { NO_FIELDS, ValueFields, findValueFields } from "./value-fields.ts";

@@ -26,6 +26,13 @@ export interface MapHost {
   forget(map: BpfMap): void;
 }
 
+export interface MapRegion {
+  readonly address: number;
+  readonly size: number;
+  /** Which bytes may be written: from one offset up to another. */
+  readonly writable: readonly [from: number, to: number];
+}
+
 /** A program as program arrays see it. */
 export interface TailTarget extends KernelObject {
   readonly id: number;
@@ -147,8 +154,13 @@ export abstract class BpfMap extends KernelObject {
     return result < 0 ? result : this.remove(key);
   }
 
-  /** Memory to map: address and size, of which the first `writable` bytes may be written. */
-  region(): { readonly address: number; readonly size: number; readonly writable: number } | undefined {
+  /** Memory to map, if the type has some. */
+  region(): MapRegion | undefined {
+    return undefined;
+  }
+
+  /** The key of the element with a value, where both lie together. */
+  keyOfValue(_value: number): number | undefined {
     return undefined;
   }
 

@@ -1,7 +1,7 @@
 import { BPF_RB } from "../../../uapi/index.ts";
 import { FAST, HEADER_SIZE } from "./layout.ts";
 import { BpfMap, ENOTSUPP } from "./map.ts";
-import type { MapDefinition, MapHost } from "./map.ts";
+import type { MapDefinition, MapHost, MapRegion } from "./map.ts";
 
 const PAGE_SIZE = 4096;
 
@@ -50,8 +50,9 @@ export class RingBufferMap extends BpfMap {
     return this.consumed !== this.produced;
   }
 
-  override region(): { address: number; size: number; writable: number } {
-    return { address: this.#ring, size: 2 * PAGE_SIZE + 2 * this.definition.maxEntries, writable: PAGE_SIZE };
+  override region(): MapRegion {
+    const size = 2 * PAGE_SIZE + 2 * this.definition.maxEntries;
+    return { address: this.#ring, size, writable: [0, PAGE_SIZE] };
   }
 
   // ringbuf_map_*_elem

@@ -13,6 +13,14 @@ export interface Run {
   /** What bpf_get_attach_cookie says. */
   readonly cookie?: bigint;
   readonly packet?: PacketContext | undefined;
+  /** What programs of cgroups read and set beside their context. */
+  readonly state?: HookState;
+}
+
+export interface HookState {
+  /** What the system call is to answer: 0 or a negative error number. */
+  result: number;
+  readonly sysctl?: { readonly name: string; readonly current: string; next: string | undefined };
 }
 
 /** Who runs programs. */

@@ -166,7 +166,7 @@ describe("explain", () => {
     expect(explanation.fields.map((field) => [field.field, field.value, field.meaning])).toEqual([
       ["class", "0x5", "JMP: jump, comparing 64 bits"],
       ["source", "0x0", "K: the second operand is imm"],
-      ["operation", "0x80", "which operation"],
+      ["operation", "0x80", "CALL"],
       ["dst", "0x0", "unused"],
       ["src", "0x0", "unused"],
       ["offset", "0x0", "unused"],

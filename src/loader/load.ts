@@ -28,6 +28,8 @@ import { kconfigContents } from "./kconfig.ts";
 import { createMap, kernelName, reusedMap } from "./map-create.ts";
 import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
+import { fitStructOps } from "./struct-ops.ts";
+import type { FittedStructOps } from "./struct-ops.ts";
 
 export interface LoadOptions {
   readonly kernel: Kernel;
@@ -74,6 +76,7 @@ class Loading implements Disposable {
   readonly #types: KernelTypes;
   readonly #symbols: KernelSymbols;
   readonly #features: () => Features;
+  readonly #structOps = new Map<string, FittedStructOps>();
   readonly #maps = new Map<string, LoadedMap>();
   readonly #programs = new Map<string, LoadedProgram>();
   readonly #formats = new Map<string, TracepointFormat | undefined>();
@@ -93,20 +96,14 @@ class Loading implements Disposable {
   run(): LoadedObject {
     const kernel = this.#kernel;
     this.#loadBtf();
-    for (const map of this.#spec.maps) {
-      const reused = this.#options.reuse?.get(map.name);
-      if (reused !== undefined) {
-        this.#maps.set(map.name, reusedMap(kernel, map, reused));
-        continue;
-      }
-      const contents = this.#options.contents?.get(map.name) ?? this.#kconfig(map);
-      this.#maps.set(map.name, createMap(kernel, contents ? { ...map, contents } : map, this.#btf));
-    }
+    for (const map of this.#spec.maps)
+      if (map.autocreate !== false) this.#maps.set(map.name, this.#createMap(map));
     const inputs = this.#relocationInputs();
     for (const program of this.#spec.programs)
-      if (program.autoload !== false)
+      if (program.autoload !== false && this.#isUsed(program))
         this.#programs.set(program.name, this.#load(this.#fit(program), inputs));
     this.#fillSlots();
+    this.#fillStructOps();
     this.#done = true;
     return new KernelObject(kernel, this.#maps, this.#programs);
   }
@@ -116,6 +113,22 @@ class Loading implements Disposable {
     if (this.#btf !== undefined) this.#kernel.close(this.#btf);
     this.#types[Symbol.dispose]();
     if (!this.#done) new KernelObject(this.#kernel, this.#maps, this.#programs)[Symbol.dispose]();
+  }
+
+  #createMap(map: MapSpec): LoadedMap {
+    const kernel = this.#kernel;
+    const reused = this.#options.reuse?.get(map.name);
+    if (reused !== undefined) return reusedMap(kernel, map, reused);
+    const contents = this.#options.contents?.get(map.name);
+    if (map.structOps && this.#spec.btf) {
+      const { structOps } = map;
+      const ops = contents ? { ...structOps, data: contents } : structOps;
+      const fitted = fitStructOps(map, ops, parseBtf(this.#spec.btf), this.#types);
+      this.#structOps.set(map.name, fitted);
+      return createMap(kernel, fitted.spec, this.#btf, { ...fitted.attr, btf_fd: this.#btf });
+    }
+    const first = contents ?? this.#kconfig(map);
+    return createMap(kernel, first ? { ...map, contents: first } : map, this.#btf);
   }
 
   #kconfig({ name, valueSize }: MapSpec): Uint8Array | undefined {
@@ -165,10 +178,55 @@ class Loading implements Disposable {
       expected_attach_type: program.expectedAttachType,
       kern_version: program.type === BPF_PROG_TYPE.KPROBE ? versionCode(this.#kernel) : undefined,
       ...this.#attachTarget(program),
+      ...this.#structOpsTarget(program),
       ...this.#debugInfo(program),
     };
     const { fd, log } = loadProgram(this.#kernel, program, attr, this.#options.logLevel ?? 0);
     return { name: program.name, spec: program, fd, log };
+  }
+
+  /** Programs whose struct_ops maps are not to be made are not to be loaded either. */
+  #isUsed({ type, name }: ProgramSpec): boolean {
+    if (type !== BPF_PROG_TYPE.STRUCT_OPS) return true;
+    const users = this.#spec.maps.filter(({ structOps }) =>
+      structOps?.programs.some((pointer) => pointer.name === name),
+    );
+    return users.length === 0 || users.some(({ autocreate }) => autocreate !== false);
+  }
+
+  #structOpsTarget({ type, name }: ProgramSpec): Partial<BpfAttr["PROG_LOAD"]> {
+    if (type !== BPF_PROG_TYPE.STRUCT_OPS) return {};
+    const [first, ...others] = [...this.#structOps.values()].flatMap(
+      ({ programs }) => programs.get(name) ?? [],
+    );
+    if (!first)
+      throw new BpfkitError(`No struct_ops map has program ${name} as a member`, {
+        code: "loader/struct-ops",
+      });
+    const other = others.find(
+      (one) =>
+        one.attach_btf_id !== first.attach_btf_id || one.expected_attach_type !== first.expected_attach_type,
+    );
+    if (other)
+      throw new BpfkitError(`Program ${name} is a member of two kinds of struct_ops`, {
+        code: "loader/struct-ops",
+        hints: ["The kernel checks a program for one member of one struct: write two programs"],
+      });
+    return first;
+  }
+
+  #fillStructOps(): void {
+    for (const { spec, pointers } of this.#structOps.values()) {
+      const view = new DataView(spec.contents.buffer);
+      for (const { offset, program } of pointers) {
+        const fd = this.#programs.get(program)?.fd;
+        if (fd === undefined)
+          throw new BpfkitError(`Map ${spec.name} names program ${program}, which is not loaded`, {
+            code: "loader/struct-ops",
+          });
+        view.setBigUint64(offset, BigInt(fd), true);
+      }
+    }
   }
 
   #attachTarget({ attachTarget, expectedAttachType = 0 }: ProgramSpec): Partial<BpfAttr["PROG_LOAD"]> {

@@ -6,17 +6,26 @@ import { LoadedMap } from "./map.ts";
 
 const FIRST_KEY = new Uint8Array(4);
 
-/** Creates a map and fills in its first contents. `btf` is the object's BTF in the kernel, if it took it. */
-export function createMap(kernel: Kernel, spec: MapSpec, btf: Fd | undefined): LoadedMap {
+/**
+ * Creates a map and fills in its first contents. `btf` is the object's BTF in the kernel, if it took it; `more`
+ * is what the kernel must be told beside the spec.
+ */
+export function createMap(
+  kernel: Kernel,
+  spec: MapSpec,
+  btf: Fd | undefined,
+  more: Partial<BpfAttr["MAP_CREATE"]> = {},
+): LoadedMap {
   const sized = { ...spec, maxEntries: entriesOf(kernel, spec) };
   const pinned = spec.pinByName ? openPinned(kernel, spec.name) : undefined;
   // Whoever pinned it has filled it.
   if (pinned !== undefined) return new LoadedMap(kernel, sized, pinned);
-  const fd = createFd(kernel, sized, btf);
+  const fd = createFd(kernel, sized, btf, more);
   const map = new LoadedMap(kernel, sized, fd);
   try {
     if (spec.pinByName) kernel.bpf("OBJ_PIN", { pathname: pinPath(spec.name), bpf_fd: fd });
-    if (spec.contents) map.update(FIRST_KEY, spec.contents);
+    // A struct_ops map is written when it is registered.
+    if (spec.contents && spec.type !== BPF_MAP_TYPE.STRUCT_OPS) map.update(FIRST_KEY, spec.contents);
     if (spec.frozen) kernel.bpf("MAP_FREEZE", { map_fd: fd });
     return map;
   } catch (error) {
@@ -62,11 +71,16 @@ function ringBytes(bytes: number, page: number): number {
   return Math.max(page, 2 ** Math.ceil(Math.log2(bytes)));
 }
 
-function createFd(kernel: Kernel, own: MapSpec, btf: Fd | undefined): Fd {
+function createFd(
+  kernel: Kernel,
+  own: MapSpec,
+  btf: Fd | undefined,
+  more: Partial<BpfAttr["MAP_CREATE"]> = {},
+): Fd {
   const spec = { ...own, maxEntries: entriesOf(kernel, own) };
   const inner = spec.inner && createFd(kernel, spec.inner, btf);
   try {
-    return createWith(kernel, attrOf(spec, inner), btf, spec);
+    return createWith(kernel, { ...attrOf(spec, inner), ...more }, btf, spec);
   } finally {
     if (inner !== undefined) kernel.close(inner);
   }

@@ -25,6 +25,7 @@ import {
 import { type LinkContext, linkProgram } from "./program-linker.ts";
 import { sectionKind } from "./section-name.ts";
 import type { KconfigVariable, MapSpec, ObjectSpec, ProgramSpec } from "./spec.ts";
+import { structOpsVariables } from "./struct-ops.ts";
 
 export interface ObjectFile {
   readonly spec: ObjectSpec;
@@ -75,7 +76,7 @@ class ObjectReader implements LinkContext {
     this.#dataSections = new Map(
       elf.sections.filter(isDataSection).map((section) => [section.index, section]),
     );
-    this.#maps = this.#readMaps();
+    this.#maps = [...this.#readMaps(), ...structOpsVariables(elf, this.#symbols, this.#btf)];
     this.#kconfig = this.#readKconfig();
     this.#readExtra();
   }

@@ -47,8 +47,21 @@ export interface MapSpec {
   /** LIBBPF_PIN_BY_NAME. */
   readonly pinByName?: boolean;
   readonly inner?: MapSpec;
+  /** False: not made unless asked for, as `?.struct_ops`. */
+  readonly autocreate?: boolean;
+  /** BPF_MAP_TYPE_STRUCT_OPS: programs that take the places of a kernel struct's function pointers. */
+  readonly structOps?: StructOpsSpec;
   /** Static initialisers of map-in-map and program arrays: slot to map or program name. */
   readonly slots?: readonly { readonly index: number; readonly name: string }[];
+}
+
+export interface StructOpsSpec {
+  /** Struct in the object's BTF; the kernel's has its name without `___flavour`. */
+  readonly typeId: number;
+  /** First bytes of that struct. */
+  readonly data: Uint8Array;
+  /** Which program is called through the pointer at `offset`, in bytes. */
+  readonly programs: readonly { readonly offset: number; readonly name: string }[];
 }
 
 export interface ProgramSpec {

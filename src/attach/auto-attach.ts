@@ -2,12 +2,13 @@ import type { LoadedObject, LoadedProgram } from "../loader/index.ts";
 import { attach } from "./attach.ts";
 import type { AttachContext } from "./context.ts";
 import { linkAll, type Link } from "./link.ts";
+import { attachStructOps } from "./struct-ops.ts";
 import { sectionHook, type HookChoice, type HookPlaces } from "./section-hook.ts";
 import { UsdtSpecs } from "./usdt-specs.ts";
 
 /** What became of each program of an object; disposal takes all hooks off. */
 export interface AttachedObject extends Disposable {
-  /** By program name. */
+  /** By program name, and struct_ops by that of their map. */
   readonly links: ReadonlyMap<string, Link>;
   /** Programs that their section alone hooks in nowhere, and what is missing. */
   readonly left: readonly {
@@ -33,8 +34,15 @@ export function attachAll(
   const full = usdt ? { ...context, usdt } : context;
   const links = new Map<string, Link>();
   const left: AttachedObject["left"][number][] = [];
-  const group = linkAll(
-    [...object.programs.values()].flatMap((program) => {
+  const group = linkAll([
+    ...[...object.maps.values()]
+      .filter(({ spec }) => spec.structOps)
+      .map((map) => (): Link => {
+        const link = attachStructOps(context.kernel, map);
+        links.set(map.name, link);
+        return link;
+      }),
+    ...[...object.programs.values()].flatMap((program) => {
       const choice = sectionHook(program.spec, typeof places === "function" ? places(program) : places);
       if ("open" in choice) {
         left.push({ program, choice });
@@ -48,6 +56,6 @@ export function attachAll(
         },
       ];
     }),
-  );
+  ]);
   return { links, left, [Symbol.dispose]: () => group[Symbol.dispose]() };
 }

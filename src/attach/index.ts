@@ -15,3 +15,4 @@ export type { HookChoice, HookPlaces } from "./section-hook.ts";
 export { usdtArguments } from "./usdt-arguments.ts";
 export type { UsdtArgument } from "./usdt-arguments.ts";
 export { UsdtSpecs } from "./usdt-specs.ts";
+export { attachStructOps } from "./struct-ops.ts";

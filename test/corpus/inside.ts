@@ -7,7 +7,8 @@ import { BpfkitError } from "../../src/errors.ts";
 import { linkInfo, openObject, programCode } from "../../src/inspect/index.ts";
 import { encode, LDIMM64, type Insn } from "../../src/isa/index.ts";
 import type { Fd, Kernel } from "../../src/kernel/index.ts";
-import { loadObject } from "../../src/loader/index.ts";
+import { attachAll, type Link } from "../../src/attach/index.ts";
+import { Features, loadObject } from "../../src/loader/index.ts";
 import { fromElf } from "../../src/object/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_PSEUDO_LD, BPF_LINK_TYPE, nameOf } from "../../src/uapi/index.ts";
@@ -18,10 +19,11 @@ const mount = mkdtempSync("/tmp/bpfkit-corpus-");
 execFileSync("mount", ["-t", "bpf", "bpf", mount]);
 try {
   using kernel = await openKernel();
+  const features = new Features(kernel);
   for (const path of objects) {
     const verdict: Verdict = {
       object: basename(path),
-      bpfkit: byBpfkit(kernel, path),
+      bpfkit: byBpfkit(kernel, features, path),
       libbpf: byLibbpf(kernel, path),
     };
     process.stdout.write(`${JSON.stringify(verdict)}\n`);
@@ -31,19 +33,28 @@ try {
   rmSync(mount, { recursive: true, force: true });
 }
 
-function byBpfkit(kernel: Kernel, path: string): Outcome {
+function byBpfkit(kernel: Kernel, features: Features, path: string): Outcome {
   try {
-    using object = loadObject(fromElf(readFileSync(path)).spec, { kernel });
-    const programs = [...object.programs.values()].map(({ name, fd }) => ({
-      name,
-      insns: insnsOf(kernel, fd),
-    }));
+    using object = loadObject(fromElf(readFileSync(path)).spec, { kernel, features });
+    using attached = mode === "attach" ? attachAll({ kernel, features }, object) : undefined;
+    const programs = [...object.programs.values()].map(({ name, fd }) => {
+      const link = attached?.links.get(name);
+      return { name, insns: insnsOf(kernel, fd), ...(link && { link: kindOf(kernel, link) }) };
+    });
     return { programs };
   } catch (error) {
     // Anything else is a defect, and must be seen as one.
     const reason = error instanceof BpfkitError ? error.message : `NOT TYPED ${String(error)}`;
     return { refused: reason, programs: [] };
   }
+}
+
+function kindOf(kernel: Kernel, { fds: [fd] }: Link): string {
+  return fd === undefined ? "no link" : linkKind(linkInfo(kernel, fd).type);
+}
+
+function linkKind(type: number): string {
+  return nameOf(BPF_LINK_TYPE, type) ?? String(type);
 }
 
 function byLibbpf(kernel: Kernel, path: string): Outcome {
@@ -77,7 +88,7 @@ function pinned(kernel: Kernel, folder: string, name: string): ProgramOutcome {
     const { type, programId } = linkInfo(kernel, fd);
     const program = openObject(kernel, "prog", programId);
     try {
-      return { name, insns: insnsOf(kernel, program), link: nameOf(BPF_LINK_TYPE, type) ?? String(type) };
+      return { name, insns: insnsOf(kernel, program), link: linkKind(type) };
     } finally {
       kernel.close(program);
     }

@@ -25,7 +25,14 @@ export interface Kernel extends Disposable {
   perfEventOpen(attr: PerfEventAttr, target: PerfTarget): Fd;
   /** `argument`: a plain number, or a buffer or text that the request points to. */
   ioctl(fd: Fd, request: number, argument?: number | bigint | string | Uint8Array): number;
-  mmap(fd: Fd, length: number, protection: "read" | "readWrite", offset?: number): MappedRegion;
+  /** `address`: there and nowhere else; arenas may demand that. */
+  mmap(
+    fd: Fd,
+    length: number,
+    protection: "read" | "readWrite",
+    offset?: number,
+    address?: bigint,
+  ): MappedRegion;
   /** Reads at most `buffer.length` bytes; 0 is the end of the file. */
   read(fd: Fd, buffer: Uint8Array): number;
   close(fd: Fd): void;

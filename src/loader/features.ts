@@ -1,7 +1,16 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { branchImmediate, call, encode, exit, loadSigned, moveImmediate, store } from "../isa/index.ts";
+import {
+  branchImmediate,
+  call,
+  encode,
+  exit,
+  loadMapValue,
+  loadSigned,
+  moveImmediate,
+  store,
+} from "../isa/index.ts";
 import type { Insn } from "../isa/index.ts";
 import { BtfKind } from "../btf/index.ts";
 import { SyscallError } from "../kernel/index.ts";
@@ -20,7 +29,8 @@ export type FeatureName =
   | "kfuncCasts"
   | "trampolines"
   | "kprobeMulti"
-  | "uprobeMulti";
+  | "uprobeMulti"
+  | "wideMapOffsets";
 
 type Probe = (kernel: Kernel) => boolean;
 
@@ -72,7 +82,32 @@ const PROBES: Readonly<Record<FeatureName, Probe>> = {
       "uprobe_multi.offsets": new Uint8Array(8),
       "uprobe_multi.cnt": 1,
     }) === ERRNO.EBADF,
+  /** Addresses of map values beyond 512 MiB, as arenas have them (7.1). */
+  wideMapOffsets: (kernel) => takesMapOffset(kernel, 2 ** 30),
 };
+
+/** No map is that large; the verifier says so only where it takes the offset as such. */
+function takesMapOffset(kernel: Kernel, offset: number): boolean {
+  const map = kernel.bpf("MAP_CREATE", {
+    map_type: BPF_MAP_TYPE.ARRAY,
+    key_size: 4,
+    value_size: 1,
+    max_entries: 1,
+  });
+  const log_buf = new Uint8Array(4096);
+  try {
+    const insns = encode([...loadMapValue(1, Number(map), offset), exit()]);
+    const prog_type = BPF_PROG_TYPE.SOCKET_FILTER;
+    kernel.close(kernel.bpf("PROG_LOAD", { prog_type, insns, license: "GPL", log_buf, log_level: 1 }));
+    return true;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    refuseDenial(error);
+    return error.log.includes("invalid access to map value pointer");
+  } finally {
+    kernel.close(map);
+  }
+}
 
 /** The kernel's answers, asked for on demand and kept for the boot. */
 export class Features {

@@ -11,7 +11,7 @@ import type {
   RelocationInputs,
   TracepointFormat,
 } from "../object/index.ts";
-import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
+import { BPF_ATTACH_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
 import { lazy } from "../util/index.ts";
 import {
   addLineTexts,
@@ -25,7 +25,7 @@ import { Features } from "./features.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { KernelTypes } from "./kernel-types.ts";
 import { kconfigContents } from "./kconfig.ts";
-import { createMap, kernelName, reusedMap } from "./map-create.ts";
+import { arenaDataOffset, createMap, kernelName, reusedMap } from "./map-create.ts";
 import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
 import { fitStructOps } from "./struct-ops.ts";
@@ -128,7 +128,14 @@ class Loading implements Disposable {
       return createMap(kernel, fitted.spec, this.#btf, { ...fitted.attr, btf_fd: this.#btf });
     }
     const first = contents ?? this.#kconfig(map);
-    return createMap(kernel, first ? { ...map, contents: first } : map, this.#btf);
+    const filled = first ? { ...map, contents: first } : map;
+    return createMap(kernel, filled, this.#btf, {}, this.#arenaBase(filled));
+  }
+
+  /** Variables lie at an arena's end where programs can address that, so that its start stays unmapped. */
+  #arenaBase(map: MapSpec): number {
+    if (map.type !== BPF_MAP_TYPE.ARENA || !this.#features().has("wideMapOffsets")) return 0;
+    return arenaDataOffset(map, this.#kernel.pageSize);
   }
 
   #kconfig({ name, valueSize }: MapSpec): Uint8Array | undefined {
@@ -266,6 +273,7 @@ class Loading implements Disposable {
     return {
       ...(core && { core }),
       mapFd: (name) => this.#map(name).fd,
+      mapBase: (name) => this.#arenaBase(this.#map(name).spec),
       tracepointField: (tracepoint, field) =>
         this.#format(tracepoint)?.fields.find(({ name }) => name === field),
       kfunc: (name) => this.#symbols.kfunc(name),

@@ -2,36 +2,64 @@ import { SyscallError } from "../kernel/index.ts";
 import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
 import type { MapSpec } from "../object/index.ts";
 import { BPF_MAP_TYPE, ERRNO, STRUCT } from "../uapi/index.ts";
+import { alignUp } from "../util/index.ts";
 import { LoadedMap } from "./map.ts";
 
 const FIRST_KEY = new Uint8Array(4);
 
 /**
  * Creates a map and fills in its first contents. `btf` is the object's BTF in the kernel, if it took it; `more`
- * is what the kernel must be told beside the spec.
+ * is what the kernel must be told beside the spec. An arena's variables begin at `contentsOffset`.
  */
 export function createMap(
   kernel: Kernel,
   spec: MapSpec,
   btf: Fd | undefined,
   more: Partial<BpfAttr["MAP_CREATE"]> = {},
+  contentsOffset = 0,
 ): LoadedMap {
   const sized = { ...spec, maxEntries: entriesOf(kernel, spec) };
   const pinned = spec.pinByName ? openPinned(kernel, spec.name) : undefined;
   // Whoever pinned it has filled it.
   if (pinned !== undefined) return new LoadedMap(kernel, sized, pinned);
   const fd = createFd(kernel, sized, btf, more);
-  const map = new LoadedMap(kernel, sized, fd);
+  const map = loadedMap(kernel, sized, fd);
   try {
     if (spec.pinByName) kernel.bpf("OBJ_PIN", { pathname: pinPath(spec.name), bpf_fd: fd });
-    // A struct_ops map is written when it is registered.
-    if (spec.contents && spec.type !== BPF_MAP_TYPE.STRUCT_OPS) map.update(FIRST_KEY, spec.contents);
+    if (spec.contents) writeContents(map, spec.contents, contentsOffset);
     if (spec.frozen) kernel.bpf("MAP_FREEZE", { map_fd: fd });
     return map;
   } catch (error) {
     map[Symbol.dispose]();
     throw error;
   }
+}
+
+function loadedMap(kernel: Kernel, spec: MapSpec, fd: Fd): LoadedMap {
+  if (spec.type !== BPF_MAP_TYPE.ARENA) return new LoadedMap(kernel, spec, fd);
+  try {
+    // The kernel takes no program with an arena before it knows where user space has it.
+    const memory = kernel.mmap(fd, arenaBytes(spec, kernel.pageSize), "readWrite", 0, spec.extra);
+    return new LoadedMap(kernel, spec, fd, memory);
+  } catch (error) {
+    kernel.close(fd);
+    throw error instanceof SyscallError ? new MapCreateError(spec, error) : error;
+  }
+}
+
+/** Array elements are copied, arenas are memory; a struct_ops map is written when it is registered. */
+function writeContents(map: LoadedMap, contents: Uint8Array, offset: number): void {
+  if (map.memory) map.memory.bytes.set(contents, offset);
+  else if (map.spec.type !== BPF_MAP_TYPE.STRUCT_OPS) map.update(FIRST_KEY, contents);
+}
+
+function arenaBytes({ maxEntries }: MapSpec, page: number): number {
+  return maxEntries * page;
+}
+
+/** Where an arena's variables lie when they lie at its end, in whole pages. */
+export function arenaDataOffset(spec: MapSpec, page: number): number {
+  return arenaBytes(spec, page) - alignUp(spec.contents?.length ?? 0, page);
 }
 
 /** A map that is in the kernel already, through a descriptor of its own. */

@@ -1,5 +1,5 @@
 import { SyscallError } from "../kernel/index.ts";
-import type { Fd, Kernel } from "../kernel/index.ts";
+import type { Fd, Kernel, MappedRegion } from "../kernel/index.ts";
 import type { MapSpec } from "../object/index.ts";
 import { BPF_ANY, BPF_MAP_TYPE, ERRNO } from "../uapi/index.ts";
 
@@ -30,12 +30,15 @@ export class LoadedMap implements Disposable {
   readonly valueStride: number;
   /** Of what is looked up and updated: all CPUs' values together. */
   readonly valueBytes: number;
+  /** An arena's pages, as long as the map is open: what programs and this process share. */
+  readonly memory: MappedRegion | undefined;
   readonly #kernel: Kernel;
   #batches = true;
   #open = true;
 
-  constructor(kernel: Kernel, spec: MapSpec, fd: Fd) {
+  constructor(kernel: Kernel, spec: MapSpec, fd: Fd, memory?: MappedRegion) {
     this.#kernel = kernel;
+    this.memory = memory;
     this.spec = spec;
     this.name = spec.name;
     this.fd = fd;
@@ -163,8 +166,10 @@ export class LoadedMap implements Disposable {
 
   [Symbol.dispose](): void {
     // A number that was closed may soon be somebody else's descriptor.
-    if (this.#open) this.#kernel.close(this.fd);
+    if (!this.#open) return;
     this.#open = false;
+    this.memory?.[Symbol.dispose]();
+    this.#kernel.close(this.fd);
   }
 
   #key(key: Uint8Array): Uint8Array {

@@ -41,6 +41,9 @@ export function fromElf(bytes: Uint8Array): ObjectFile {
   return new ObjectReader(new ElfFile(bytes)).read();
 }
 
+/** Variables that clang's address space 1 puts into an arena. */
+const ARENA = ".addr_space.1";
+
 /** A variable in section .maps. */
 interface DefinedMap extends MapDefinition {
   readonly section: number;
@@ -99,6 +102,7 @@ class ObjectReader implements LinkContext {
   }
 
   dataSection(section: number): string | undefined {
+    if (section === this.#elf.section(ARENA)?.index) return this.#arena()?.spec.name;
     return this.#dataSections.get(section)?.name;
   }
 
@@ -168,9 +172,19 @@ class ObjectReader implements LinkContext {
 
   #definedMaps(): MapSpec[] {
     const slots = this.#mapSlots();
-    return this.#maps.map(({ spec }) => {
-      const own = slots.get(spec.name);
-      return own ? { ...spec, slots: own } : spec;
+    const arena = this.#elf.section(ARENA);
+    const arenaMap = arena && this.#arena();
+    if (arena && arena.size > 0 && !arenaMap)
+      throw new ObjectError("object/bad-elf", "The object has variables in an arena, but no arena", [
+        "Define a map of type BPF_MAP_TYPE_ARENA",
+      ]);
+    return this.#maps.map((map) => {
+      const own = slots.get(map.spec.name);
+      return {
+        ...map.spec,
+        ...(own && { slots: own }),
+        ...(arena && map === arenaMap && { contents: this.#elf.data(arena).slice() }),
+      };
     });
   }
 
@@ -191,6 +205,11 @@ class ObjectReader implements LinkContext {
       }
     }
     return slots;
+  }
+
+  /** The map that holds the variables of section .addr_space.1. */
+  #arena(): DefinedMap | undefined {
+    return this.#maps.find(({ spec }) => spec.type === BPF_MAP_TYPE.ARENA);
   }
 
   #dataMaps(): MapSpec[] {

@@ -19,6 +19,8 @@ export interface RelocationInputs {
   /** The object's own BTF and the kernel's, for CO-RE. */
   readonly core?: CoreResolver;
   mapFd(name: string): number;
+  /** Bytes before a map's variables; 0 unless given. */
+  mapBase?(name: string): number;
   tracepointField?(tracepoint: string, field: string): TracepointField | undefined;
   kfunc?(name: string): BtfSymbol | undefined;
   /** Address of a symbol. */
@@ -64,7 +66,8 @@ function apply(insns: Insn[], relocation: Relocation, index: number, inputs: Rel
       return setWide(insns, at, {
         pseudo: relocation.offset === undefined ? PSEUDO.MAP_FD : PSEUDO.MAP_VALUE,
         low: inputs.mapFd(relocation.map),
-        high: relocation.offset ?? 0,
+        high:
+          relocation.offset === undefined ? 0 : relocation.offset + (inputs.mapBase?.(relocation.map) ?? 0),
       });
     case "function": {
       const distance = relocation.target - at - 1;

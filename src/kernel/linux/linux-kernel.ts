@@ -34,6 +34,7 @@ import { openTracefs } from "./tracefs.ts";
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
+const MAP_FIXED_NOREPLACE = 0x100000;
 const RLIMIT_MEMLOCK = 8;
 const CLOCKS: Readonly<Record<ClockId, number>> = { realtime: 0, monotonic: 1, boottime: 7, tai: 11 };
 /** struct bpf_common_attr. */
@@ -193,9 +194,10 @@ class LinuxKernel implements Kernel {
     return this.#call(`ioctl(0x${request.toString(16)})`, this.#numbers.ioctl, fd, request, value);
   }
 
-  mmap(fd: Fd, length: number, protection: "read" | "readWrite", offset = 0): MappedRegion {
+  mmap(fd: Fd, length: number, protection: "read" | "readWrite", offset = 0, wanted = 0n): MappedRegion {
     const bits = protection === "read" ? PROT_READ : PROT_READ | PROT_WRITE;
-    const address = this.#call("mmap", this.#numbers.mmap, 0, length, bits, MAP_SHARED, fd, offset);
+    const flags = wanted === 0n ? MAP_SHARED : MAP_SHARED | MAP_FIXED_NOREPLACE;
+    const address = this.#call("mmap", this.#numbers.mmap, wanted, length, bits, flags, fd, offset);
     const bytes = new Uint8Array(this.#native.view(address, length));
     let mapped = true;
     return {

@@ -1,4 +1,4 @@
-import type { Kernel, ProcessTracer, ProcessTracerOptions } from "./kernel/index.ts";
+import type { Kernel, ProcessHost, ProcessTracer, ProcessTracerOptions } from "./kernel/index.ts";
 
 export type KernelName = "linux" | "embedded";
 
@@ -20,6 +20,24 @@ export async function openKernel({ kernel = "linux", btf }: KernelOptions = {}):
   }
   const { openLinuxKernel } = await import("./kernel/linux/index.ts");
   return openLinuxKernel(btf === undefined ? {} : { btf });
+}
+
+/** The embedded kernel with the events of processes that run under ptrace. */
+export interface TracingKernel {
+  readonly kernel: Kernel;
+  readonly processes: ProcessHost & Disposable;
+}
+
+/** @throws BpfkitError where processes cannot be traced */
+export async function openTracingKernel(): Promise<TracingKernel> {
+  const [{ openEmbeddedKernel, ProcessSource }, linux] = await Promise.all([
+    import("./kernel/embedded/index.ts"),
+    import("./kernel/linux/index.ts"),
+  ]);
+  const processes = new ProcessSource(process.arch, () =>
+    linux.openProcessTracer({ follow: true, calls: [] }),
+  );
+  return { kernel: openEmbeddedKernel({ source: processes }), processes };
 }
 
 async function readBtf(path: string): Promise<Uint8Array> {

@@ -54,8 +54,8 @@ export const traceOptions: readonly OptionRow[] = [
   {
     name: "kernel",
     value: "KERNEL",
-    choices: ["linux"],
-    summary: "the kernel that programs are loaded into",
+    choices: ["linux", "embedded"],
+    summary: "linux, or bpfkit's own, which needs no rights and sees what -c or -p runs",
   },
   { name: "info", summary: "show what this kernel can do" },
   help,

@@ -16,6 +16,7 @@ export type { PerfEventAttr, PerfTarget } from "./perf-event.ts";
 export { SyscallError } from "./syscall-error.ts";
 export { neededCapabilities, permissionHints } from "./permission.ts";
 export type { Credentials } from "./permission.ts";
+export type { FollowedProcess, ProcessEnd, ProcessHost } from "./process-host.ts";
 export type {
   CallFilter,
   ForkKind,
@@ -23,6 +24,7 @@ export type {
   ProcessTracerOptions,
   Registers,
   ResumeOptions,
+  StopRequest,
   TracedCommand,
   TraceStop,
 } from "./process-tracer.ts";

@@ -4,8 +4,8 @@
  */
 export interface ProcessTracer extends Disposable {
   /**
-   * Starts a program that has not yet run its first instruction; it and all its descendants are killed when
-   * the tracer ends, however it ends.
+   * Starts a program, which waits before its execve until the first {@link wait}; it and all its descendants are
+   * killed when the tracer ends, however it ends.
    * @throws BpfkitError `ptrace/no-command`, `ptrace/refused`
    */
   start(command: TracedCommand): number;
@@ -14,6 +14,8 @@ export interface ProcessTracer extends Disposable {
    * @throws BpfkitError `ptrace/no-process`, `ptrace/refused`
    */
   attach(pid: number): void;
+  /** Sets what stops processes, until the first {@link wait}. */
+  stopAt(stops: StopRequest): void;
   /**
    * Waits for the next stop: `interrupted` when a signal wants the event loop, undefined when nothing is
    * traced any more.
@@ -42,9 +44,12 @@ export interface TracedCommand {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-export interface ProcessTracerOptions {
+export interface ProcessTracerOptions extends StopRequest {
   /** New processes and threads are traced as well. */
   readonly follow: boolean;
+}
+
+export interface StopRequest {
   /** The calls that stop their caller, at entry and at exit; other calls run at full speed where possible. */
   readonly calls: "all" | readonly CallFilter[];
   /** A stop before a thread's end, while its memory is still there. */

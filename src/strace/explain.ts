@@ -191,10 +191,10 @@ function types({ attr, view }: Seen): Explanation {
     orUndefined(() => {
       const btf = parseBtf(bytes);
       const names: string[] = [];
-      for (let id = 1; id <= btf.typeCount && names.length < MOST_ELEMENTS; id++)
+      for (let id = 1; id < btf.typeCount && names.length < MOST_ELEMENTS; id++)
         if (btf.name(id) !== "") names.push(btf.name(id));
       const more = names.length === MOST_ELEMENTS ? ", ..." : "";
-      return [`${btf.typeCount} types: ${names.join(", ")}${more}`];
+      return [`${btf.typeCount - 1} types: ${names.join(", ")}${more}`];
     }) ?? []
   );
 }

@@ -10,11 +10,31 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** A command that waits to be let go, and its end. */
+export interface CommandProcess extends Disposable {
+  readonly pid: number;
+  readonly ended: Promise<unknown>;
+  go(): void;
+}
+
+/** The words of `-c`, with the program's path. @throws BpfkitError */
+export function commandOf(command: string): { readonly path: string; readonly args: readonly string[] } {
+  const [name, ...args] = splitCommand(command);
+  const path = name === undefined ? undefined : findProgram(name);
+  if (path === undefined) {
+    throw new BpfkitError(`Cannot run -c: no program ${JSON.stringify(name ?? "")}`, {
+      code: "trace/no-command",
+      hints: ["Give a path or a program on PATH; for pipes and redirections use -c 'sh -c \"...\"'"],
+    });
+  }
+  return { path, args };
+}
+
 /**
  * The `-c` command: its process exists (and has its id) from the start, but runs the command only when it is
  * let go, so that probes see its first system calls.
  */
-export class Child implements Disposable {
+export class Child implements CommandProcess {
   readonly pid: number;
   readonly ended: Promise<ChildEnd>;
   readonly #process: ChildProcess;
@@ -33,14 +53,7 @@ export class Child implements Disposable {
 
   /** `command` is split at blanks; quotes and backslashes keep them, as in a shell. */
   static start(command: string): Child {
-    const [name, ...args] = splitCommand(command);
-    const path = name === undefined ? undefined : findProgram(name);
-    if (path === undefined) {
-      throw new BpfkitError(`Cannot run -c: no program ${JSON.stringify(name ?? "")}`, {
-        code: "trace/no-command",
-        hints: ["Give a path or a program on PATH; for pipes and redirections use -c 'sh -c \"...\"'"],
-      });
-    }
+    const { path, args } = commandOf(command);
     const process = spawn("/bin/sh", ["-c", GATE, path, ...args], {
       stdio: ["inherit", "inherit", "inherit", "pipe"],
     });

@@ -7,7 +7,7 @@ import {
   type Link,
 } from "../attach/index.ts";
 import { BpfkitError } from "../errors.ts";
-import { SyscallError, type Fd, type Kernel } from "../kernel/index.ts";
+import { SyscallError, type Fd, type Kernel, type ProcessHost } from "../kernel/index.ts";
 import {
   Features,
   loadObject,
@@ -21,7 +21,7 @@ import { PerfBuffer, pumpRecords, RingBuffer, type Pump, type RecordSource } fro
 import { ERRNO } from "../uapi/index.ts";
 import { DisposalStack } from "../util/index.ts";
 import { compileRecords } from "./actions.ts";
-import { Child } from "./child.ts";
+import { Child, commandOf, type CommandProcess } from "./child.ts";
 import { Globals } from "./globals.ts";
 import { snapshotMap } from "./map-snapshot.ts";
 import { ProbeError } from "./probe-error.ts";
@@ -43,6 +43,8 @@ export interface SessionOptions {
   readonly pid?: number;
   /** `-c`: run this, and end with it. */
   readonly command?: string;
+  /** Who has the processes, where the kernel does not see the system's own. */
+  readonly processes?: ProcessHost;
   /** system() may run commands. */
   readonly unsafe?: boolean;
   /** Stop once everything is attached. */
@@ -139,12 +141,16 @@ export class TraceSession implements Disposable {
   }
 
   async #trace(): Promise<void> {
-    const { kernel, command, pid, attached, dryRun = false } = this.#options;
-    if (pid !== undefined) this.#watchProcess(pid);
-    const child = command === undefined ? undefined : this.#resources.use(Child.start(command));
+    const { kernel, command, pid, processes, attached, dryRun = false } = this.#options;
+    if (pid !== undefined && !processes) this.#watchProcess(pid);
+    const child = processes
+      ? followed(processes, command, pid)
+      : command === undefined
+        ? undefined
+        : this.#resources.use(Child.start(command));
     this.#globals.set({
       pid: BigInt(pid ?? 0),
-      childPid: BigInt(child?.pid ?? 0),
+      childPid: BigInt(command === undefined ? 0 : (child?.pid ?? 0)),
       start: kernel.clock("boottime"),
       cpuCount: BigInt(kernel.files.possibleCpus().length),
     });
@@ -303,6 +309,18 @@ export class TraceSession implements Disposable {
     }
     return any;
   }
+}
+
+/** The command or process of a host of processes; its disposal is the host's. */
+function followed(
+  processes: ProcessHost,
+  command: string | undefined,
+  pid: number | undefined,
+): CommandProcess | undefined {
+  if (command === undefined && pid === undefined) return undefined;
+  const process =
+    pid === undefined ? processes.startCommand(commandOf(command ?? "")) : processes.follow(pid);
+  return { ...process, go: () => processes.go(), [Symbol.dispose]: () => undefined };
 }
 
 /** The places that the kernel fires, in the plan's order. */

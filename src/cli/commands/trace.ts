@@ -2,7 +2,6 @@ import { readFileSync, writeSync } from "node:fs";
 import { BpfkitError } from "../../errors.ts";
 import type { Kernel } from "../../kernel/index.ts";
 import { Features } from "../../loader/index.ts";
-import { openKernel } from "../../open-kernel.ts";
 import {
   JsonReporter,
   RecordOutput,
@@ -20,6 +19,7 @@ import { OutputClosedError, OutputFile } from "../output-file.ts";
 import { firstLine, namedParameters, processId } from "../parameters.ts";
 import type { Runnable } from "../script.ts";
 import { onStopSignals } from "../stop-signals.ts";
+import { openTraceKernel, type TraceKernel } from "../trace-kernel.ts";
 
 /** `trace`: compiles (or reads) what is to run, and runs it until its end. */
 export async function trace(args: readonly string[], invocation: Invocation): Promise<number> {
@@ -31,7 +31,8 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
   }
   if (options.has("version")) return showVersion();
   const btf = options.get("btf") ?? process.env["BPFTRACE_BTF"];
-  using kernel = await openKernel(btf === undefined ? {} : { btf });
+  using opened = await openTraceKernel(parsed, btf);
+  const { kernel } = opened;
   if (options.has("info")) {
     const { kernelInfo } = await import("../kernel-info.ts");
     writeSync(1, kernelInfo(kernel, new Features(kernel)));
@@ -49,7 +50,7 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
     writeSync(1, printStage(stage, runnable));
     return 0;
   }
-  return run(runnable, parsed, kernel, features, invocation);
+  return await run(runnable, parsed, opened, features, invocation);
 }
 
 /** The script or object named on the command line, ready to be loaded. */
@@ -91,7 +92,7 @@ async function runnableOf(
 async function run(
   { object, plan }: Runnable,
   { options }: ParsedArguments,
-  kernel: Kernel,
+  { kernel, processes }: TraceKernel,
   features: Features,
   invocation: Invocation,
 ): Promise<number> {
@@ -117,6 +118,7 @@ async function run(
       unsafe: options.has("unsafe"),
       dryRun: options.has("dry-run"),
       logLevel: options.get("debug") === "verifier" ? 1 : 0,
+      ...(processes && { processes }),
       ...(pid !== undefined && { pid }),
       ...(command !== undefined && { command }),
       attached: ({ programs }) => {

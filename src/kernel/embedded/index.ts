@@ -6,6 +6,7 @@ export type { EmbeddedKernelOptions } from "./embedded-kernel.ts";
 export { hookName } from "./events/index.ts";
 export type { EventHost, EventSource, Hook, RaiseOptions, Task } from "./events/index.ts";
 export type { Memory } from "./memory.ts";
+export { ProcessSource } from "./processes/process-source.ts";
 
 /** The kernel in user space: no root, no Linux. */
 export function openEmbeddedKernel(options: EmbeddedKernelOptions = {}): EmbeddedKernel {

@@ -7,6 +7,7 @@ import type {
   ProcessTracerOptions,
   Registers,
   ResumeOptions,
+  StopRequest,
   TracedCommand,
   TraceStop,
 } from "../../index.ts";
@@ -24,6 +25,8 @@ import { spawnStopped } from "./spawn-stopped.ts";
 
 const NT_PRSTATUS = 1;
 const SIGINFO_SIZE = 128;
+/** The number of no system call. */
+const NO_CALL = 0xffff_ffff_ffff_ffffn;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SECCOMP_SET_MODE_FILTER = 1;
 /** Below the stack pointer the platform lets functions keep 128 bytes. */
@@ -60,7 +63,10 @@ class LinuxProcessTracer implements ProcessTracer {
   readonly #native: Native;
   readonly #numbers: SyscallNumbers;
   readonly #layout: RegisterLayout;
-  readonly #options: ProcessTracerOptions;
+  readonly #follow: boolean;
+  #stops: StopRequest;
+  /** Started, and not yet let go. */
+  readonly #held: Tracee[] = [];
   readonly #memory: ProcessMemory;
   /** From the first wait on, when the listeners of signals are there. */
   #interruptible: Interruptible | undefined;
@@ -83,7 +89,8 @@ class LinuxProcessTracer implements ProcessTracer {
     this.#native = native;
     this.#numbers = numbers;
     this.#layout = layout;
-    this.#options = options;
+    this.#follow = options.follow;
+    this.#stops = options;
     this.#memory = new ProcessMemory(native, numbers);
     this.#statusAddress = Number(native.address(new Uint8Array(this.#status.buffer)));
     this.#infoAddress = Number(native.address(new Uint8Array(this.#info.buffer)));
@@ -101,7 +108,8 @@ class LinuxProcessTracer implements ProcessTracer {
       this.#seize(pid, true);
       const tracee = this.#add(pid, true);
       this.#native.syscall(this.#numbers.kill, pid, SIGNAL.CONT);
-      this.#prepare(tracee);
+      this.#prepare(pid);
+      this.#held.push(tracee);
       return pid;
     } catch (error) {
       this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
@@ -125,8 +133,13 @@ class LinuxProcessTracer implements ProcessTracer {
     }
   }
 
+  stopAt(stops: StopRequest): void {
+    this.#stops = stops;
+  }
+
   wait(): TraceStop | "interrupted" | undefined {
     this.#interruptible ??= new Interruptible(this.#native, this.#numbers);
+    for (const tracee of this.#held.splice(0)) this.#release(tracee);
     for (;;) {
       const pending = this.#pending.shift();
       if (pending) return pending;
@@ -238,6 +251,8 @@ class LinuxProcessTracer implements ProcessTracer {
       }
       if (tracee?.owned === true) {
         this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
+        // Killed processes, too, stop at their end.
+        this.#ptrace(PTRACE.CONT, pid, 0, 0);
         continue;
       }
       const stopSignal = (status >> 8) & 0xff;
@@ -263,15 +278,14 @@ class LinuxProcessTracer implements ProcessTracer {
   }
 
   #seize(pid: number, owned: boolean): void {
-    const { follow, exits = false } = this.#options;
     const { TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, TRACEEXEC, TRACEEXIT } = PTRACE_O;
     const { TRACESECCOMP, EXITKILL } = PTRACE_O;
     const options =
       TRACESYSGOOD |
       TRACEEXEC |
+      TRACEEXIT |
       TRACESECCOMP |
-      (follow ? TRACEFORK | TRACEVFORK | TRACECLONE : 0) |
-      (exits ? TRACEEXIT : 0) |
+      (this.#follow ? TRACEFORK | TRACEVFORK | TRACECLONE : 0) |
       (owned ? EXITKILL : 0);
     if (this.#ptrace(PTRACE.SEIZE, pid, 0, options) < 0) throw this.#refused(pid, this.#native.errno());
   }
@@ -293,12 +307,8 @@ class LinuxProcessTracer implements ProcessTracer {
     });
   }
 
-  /**
-   * Brings a shell that stopped itself to its next system call, gives it the seccomp filter there, and leaves it
-   * before that call.
-   */
-  #prepare(tracee: Tracee): void {
-    const { pid } = tracee;
+  /** Brings a shell that stopped itself to its next system call. */
+  #prepare(pid: number): void {
     for (;;) {
       this.#waitFor(pid, 0);
       const status = this.#status[0]!;
@@ -309,47 +319,53 @@ class LinuxProcessTracer implements ProcessTracer {
       const deliver = event === 0 && signal !== SIGNAL.CONT && signal < SIGNAL.TRAP + 0x80 ? signal : 0;
       this.#ptrace(PTRACE.SYSCALL, pid, 0, deliver);
     }
-    const { calls } = this.#options;
-    if (calls !== "all") this.#install(tracee, encodeCallFilter(calls, this.#layout.audit));
-    // The shell's own call comes again, so that whoever follows sees it from its entry.
-    this.#ptrace(tracee.filtered ? PTRACE.CONT : PTRACE.SYSCALL, pid, 0, 0);
   }
 
-  /** Makes the process set its filter: two calls in place of the one that it is about to make. */
-  #install(tracee: Tracee, filter: Uint8Array): void {
+  /**
+   * Lets a held process go, with the seccomp filter where not all calls are wanted. The call that it was held at is
+   * left out and made again, so that whoever follows sees it from its entry.
+   */
+  #release(tracee: Tracee): void {
     const { pid } = tracee;
+    const { calls } = this.#stops;
     const before = this.#registers(pid);
-    if (!before) throw this.#refused(pid, ERRNO.ESRCH);
-    const { callSize, enteredNumber } = this.#layout;
+    if (!before) return;
+    const { callSize, callNumber, enteredNumber } = this.#layout;
     const again = before.copy();
     again.instructionPointer -= BigInt(callSize);
-    if ("word" in enteredNumber) again.words[this.#layout.callNumber] = before.words[enteredNumber.word]!;
-    // The call that it is in becomes none (-1).
     if ("word" in enteredNumber) {
-      const skip = before.copy();
-      skip.words[enteredNumber.word] = 0xffff_ffff_ffff_ffffn;
-      this.setRegisters(pid, skip);
-    } else
-      this.#registerSet(PTRACE.SETREGSET, pid, enteredNumber.set, new Uint8Array(Int32Array.of(-1).buffer));
+      again.words[callNumber] = before.words[enteredNumber.word]!;
+      const none = before.copy();
+      none.words[enteredNumber.word] = NO_CALL;
+      this.setRegisters(pid, none);
+    } else {
+      const none = new Uint8Array(Int32Array.of(-1).buffer);
+      this.#registerSet(PTRACE.SETREGSET, pid, enteredNumber.set, none);
+    }
     this.#toNextCallStop(pid);
+    tracee.filtered = this.#install(pid, again, encodeCallFilter(calls, this.#layout.audit));
+    this.setRegisters(pid, again);
+    this.#continue(tracee, 0, false);
+  }
 
+  /** Makes the process set its filter, between two of its own calls; false where it may not. */
+  #install(pid: number, at: RegisterFile, filter: Uint8Array): boolean {
     // struct sock_fprog, and the filter behind it, below what the stack's functions may use.
     const program = new Uint8Array(16 + filter.length);
     const view = new DataView(program.buffer);
-    const address = (before.stackPointer - RED_ZONE - BigInt(program.length)) & ~15n;
+    const address = (at.stackPointer - RED_ZONE - BigInt(program.length)) & ~15n;
     view.setUint16(0, filter.length / 8, true);
     view.setBigUint64(8, address + 16n, true);
     program.set(filter, 16);
-    if (this.write(pid, address, program)) {
-      const { prctl, seccomp } = this.#numbers;
-      const set = [BigInt(SECCOMP_SET_MODE_FILTER), 0n, address];
-      // Who may administer the system needs no promise, which would keep set-user-id programs from working.
-      tracee.filtered =
-        this.#call(pid, again, seccomp, set) === 0n ||
-        (this.#call(pid, again, prctl, [BigInt(PR_SET_NO_NEW_PRIVS), 1n]) === 0n &&
-          this.#call(pid, again, seccomp, set) === 0n);
-    }
-    this.setRegisters(pid, again);
+    if (!this.write(pid, address, program)) return false;
+    const { prctl, seccomp } = this.#numbers;
+    const set = [BigInt(SECCOMP_SET_MODE_FILTER), 0n, address];
+    // Who may administer the system needs no promise, which would keep set-user-id programs from working.
+    return (
+      this.#call(pid, at, seccomp, set) === 0n ||
+      (this.#call(pid, at, prctl, [BigInt(PR_SET_NO_NEW_PRIVS), 1n]) === 0n &&
+        this.#call(pid, at, seccomp, set) === 0n)
+    );
   }
 
   /** Makes a process that is at the end of a call make another one; returns its result. */
@@ -406,7 +422,9 @@ class LinuxProcessTracer implements ProcessTracer {
       case PTRACE_EVENT.EXEC:
         return this.#executed(pid);
       case PTRACE_EVENT.EXIT:
-        return { kind: "exiting", pid, status: Number(this.#eventMessage(pid)) };
+        if (this.#stops.exits === true)
+          return { kind: "exiting", pid, status: Number(this.#eventMessage(pid)) };
+        break;
       case PTRACE_EVENT.STOP:
         if (
           signal === SIGNAL.STOP ||
@@ -467,7 +485,7 @@ class LinuxProcessTracer implements ProcessTracer {
         return { kind: "exit", pid, result, failed: this.#info.getUint8(SYSCALL_INFO.exitFailed) !== 0 };
       }
     } else if (op === SYSCALL_INFO_OP.ENTRY || op === SYSCALL_INFO_OP.SECCOMP) {
-      const { calls } = this.#options;
+      const { calls } = this.#stops;
       const number = this.#info.getUint32(SYSCALL_INFO.entryNumber, true);
       const args = new BigUint64Array(6);
       for (let index = 0; index < 6; index++)
@@ -492,7 +510,7 @@ class LinuxProcessTracer implements ProcessTracer {
 
   /** ESRCH: it was killed while it stood, which the next wait tells. */
   #continue(tracee: Tracee, signal: number, step: boolean): void {
-    const { calls } = this.#options;
+    const { calls } = this.#stops;
     const free = tracee.filtered || (calls !== "all" && calls.length === 0);
     const request = step ? PTRACE.SINGLESTEP : free && !tracee.inCall ? PTRACE.CONT : PTRACE.SYSCALL;
     this.#ptrace(request, tracee.pid, 0, signal);

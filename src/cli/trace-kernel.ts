@@ -1,0 +1,59 @@
+import { writeSync } from "node:fs";
+import { SyscallError, type Kernel, type ProcessHost } from "../kernel/index.ts";
+import { openKernel, openTracingKernel } from "../open-kernel.ts";
+import { BPF_PROG_TYPE, ERRNO } from "../uapi/index.ts";
+import type { ParsedArguments } from "./arguments.ts";
+
+/** The kernel that a script runs on, and, where that does not see the system's processes, who has some. */
+export interface TraceKernel extends Disposable {
+  readonly kernel: Kernel;
+  readonly processes?: ProcessHost;
+}
+
+/**
+ * The running kernel, or the embedded one where it is asked for, or where the running kernel refuses its programs and
+ * there is a command or a process to follow without it.
+ */
+export async function openTraceKernel(
+  { options }: ParsedArguments,
+  btf: string | undefined,
+): Promise<TraceKernel> {
+  const choice = options.get("kernel");
+  const canFollow = options.has("cmd") || options.has("pid");
+  if (choice === "embedded") return embedded();
+  const kernel = await openKernel(btf === undefined ? {} : { btf });
+  const refusal = choice === undefined && canFollow ? refusalOf(kernel) : undefined;
+  if (refusal === undefined) return { kernel, [Symbol.dispose]: () => kernel[Symbol.dispose]() };
+  kernel[Symbol.dispose]();
+  writeSync(2, `bpf(2) is refused here (${refusal}): running on bpfkit's embedded kernel, under ptrace\n`);
+  return embedded();
+}
+
+async function embedded(): Promise<TraceKernel> {
+  const { kernel, processes } = await openTracingKernel();
+  return {
+    kernel,
+    processes,
+    [Symbol.dispose]: () => {
+      processes[Symbol.dispose]();
+      kernel[Symbol.dispose]();
+    },
+  };
+}
+
+/** `mov r0, 0; exit` */
+const NOTHING = Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
+
+/** What the kernel answers to the smallest tracing program, if it does not take it. */
+function refusalOf(kernel: Kernel): string | undefined {
+  try {
+    const prog_type = BPF_PROG_TYPE.RAW_TRACEPOINT;
+    kernel.close(kernel.bpf("PROG_LOAD", { prog_type, insns: NOTHING, license: "GPL" }));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    const refused =
+      error.errno === ERRNO.EPERM || error.errno === ERRNO.EACCES || error.errno === ERRNO.ENOSYS;
+    return refused ? error.errnoName : undefined;
+  }
+}

@@ -1,0 +1,110 @@
+import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const BPFKIT = resolve("dist/bin/bpfkit.js");
+/** nobody, who may ask the kernel for nothing; it must be able to read the build. */
+const NOBODY = { uid: 65_534, gid: 65_534 } as const;
+
+interface Run {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function trace(args: readonly string[], options: { readonly uid?: number; readonly gid?: number } = {}): Run {
+  const child = spawnSync(process.execPath, [BPFKIT, "trace", ...args], {
+    encoding: "utf8",
+    timeout: 30_000,
+    cwd: "/",
+    ...options,
+  });
+  return { code: child.status, out: child.stdout, err: child.stderr };
+}
+
+function embedded(script: string, command: string): string {
+  const { code, out, err } = trace(["-q", "--kernel", "embedded", "-e", script, "-c", command]);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  return out.trim();
+}
+
+const SCRIPT = 'sh -c "/bin/true; exit 3"';
+
+describe.skipIf(process.platform !== "linux")("a command's events, without the kernel's help", () => {
+  test("calls at entry and exit, with arguments from its memory", () => {
+    const enter = "tracepoint:syscalls:sys_enter_execve";
+    const exit = "tracepoint:syscalls:sys_exit_execve";
+    const out = embedded(
+      `${enter} { printf("%s %d\\n", str(args.filename), args.__syscall_nr); } ${exit} { printf("= %d\\n", args.ret); }`,
+      "/bin/sh -c /bin/true",
+    );
+    expect(out.split("\n").filter((line) => line !== "")).toEqual([
+      expect.stringMatching(/^\/bin\/sh \d+$/),
+      "= 0",
+      expect.stringMatching(/^\/bin\/true \d+$/),
+      "= 0",
+    ]);
+  });
+
+  test("forks, execs and ends", () => {
+    const out = embedded(
+      `tracepoint:sched:sched_process_fork { @forks = count(); @[args.parent_comm] = count(); }
+       tracepoint:sched:sched_process_exec { printf("exec %s\\n", args.filename); }
+       tracepoint:sched:sched_process_exit { printf("exit %s\\n", args.comm); }`,
+      SCRIPT,
+    );
+    expect(out).toMatch(/exec \S*\/sh\nexec \/bin\/true\nexit true\nexit sh/);
+    expect(out).toMatch(/@forks: 1/);
+    expect(out).toContain("@[sh]: 1");
+  });
+
+  test("signals", () => {
+    const script = 'tracepoint:signal:signal_deliver /comm == "sh"/ { printf("%d\\n", args.sig); }';
+    expect(embedded(script, 'sh -c "kill -USR1 $$"').split("\n")).toContain("10");
+  });
+
+  test("every call of raw_syscalls, and maps", () => {
+    const out = embedded(
+      "tracepoint:raw_syscalls:sys_exit { @calls = count(); @last = args.ret; }",
+      "/bin/true",
+    );
+    expect(Number(/@calls: (\d+)/.exec(out)?.[1])).toBeGreaterThan(10);
+  });
+
+  test("tasks, their parents and namespaces", () => {
+    const out = embedded(
+      `tracepoint:syscalls:sys_enter_execve /comm == "sh"/ {
+         $task = (struct task_struct *)curtask;
+         printf("%d %d %d %d %s %d\\n", $task->tgid == pid, $task->parent->tgid > 1, $task->cred->uid.val == uid,
+           $task->real_parent->parent->pid >= 0, $task->comm, $task->nsproxy->pid_ns_for_children->ns.inum > 0);
+       }`,
+      SCRIPT,
+    );
+    expect(out.split("\n")[0]).toBe("1 1 1 1 sh 1");
+  });
+
+  test("the script's code, and a command that is not there", () => {
+    const args = ["-q", "--kernel", "embedded", "-e"];
+    expect(trace([...args, "BEGIN { exit(7); }"]).code).toBe(7);
+    expect(trace([...args, "BEGIN { }", "-c", "nosuchprogram"]).err).toContain("no program");
+    const unknown = trace([...args, "tracepoint:net:netif_rx { }", "-c", "true"]);
+    expect(unknown.code).toBe(1);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "an ordinary user gets it where the kernel refuses, and is told so",
+    () => {
+      const file = resolve("examples/process-creation.bt");
+      const { code, out, err } = trace([file, "-c", SCRIPT], NOBODY);
+      expect(code).toBe(0);
+      expect(err.split("\n")[0]).toMatch(/^bpf\(2\) is refused here \(E\w+\): .*embedded kernel/);
+      const rows = out
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/\s+/));
+      expect(rows[0]).toEqual(["TIME", "PID", "CGROUP", "PPID", "COMM", "ARGS"]);
+      expect(rows[1]?.slice(4).join(" ")).toMatch(/^sh \S*sh -c \/bin\/true; exit 3$/);
+      expect(rows[2]?.slice(3)).toEqual([rows[1]?.[1], "sh", "/bin/true"]);
+    },
+  );
+});

@@ -274,6 +274,11 @@ export const COMMANDS: readonly (ObjectRow | CommandRow)[] = [
     name: "gen",
     commands: [
       {
+        name: "object",
+        usage: "object OUTPUT_FILE INPUT_FILE [INPUT_FILE...]",
+        run: async (context) => (await import("./gen-object.ts")).genObject(context),
+      },
+      {
         name: "skeleton",
         usage: "skeleton FILE [name OBJECT_NAME] [event MAP STRUCT]...",
         run: async (context) => (await import("./skeleton.ts")).generateSkeleton(context),
@@ -282,6 +287,11 @@ export const COMMANDS: readonly (ObjectRow | CommandRow)[] = [
         name: "subskeleton",
         usage: "subskeleton FILE [name OBJECT_NAME] [event MAP STRUCT]...",
         run: async (context) => (await import("./skeleton.ts")).generateSubskeleton(context),
+      },
+      {
+        name: "min_core_btf",
+        usage: "min_core_btf INPUT OUTPUT OBJECT [OBJECT...]",
+        run: async (context) => (await import("./gen-min-core-btf.ts")).genMinCoreBtf(context),
       },
     ],
   },

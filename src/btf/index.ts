@@ -9,9 +9,10 @@ export {
   CoreResolver,
   describeRelocation,
   essentialName,
+  minimizeBtf,
   typesAreCompatible,
 } from "./core/index.ts";
-export type { AccessSpec, CoreRelocation, CoreResolution, CoreTargets } from "./core/index.ts";
+export type { AccessSpec, CoreRelocation, CoreResolution, CoreTargets, CoreUser } from "./core/index.ts";
 export { BtfBuilder } from "./builder.ts";
 export type { BtfModifier } from "./builder.ts";
 export { decodeBtfExt, encodeBtfExt } from "./ext.ts";
@@ -20,3 +21,5 @@ export { olderBtf, sanitizeBtf } from "./sanitize.ts";
 export type { BtfFeatures } from "./sanitize.ts";
 export { cHeader } from "./dump/c-header.ts";
 export type { CHeaderOptions } from "./dump/c-header.ts";
+export { dedupBtf } from "./dedup.ts";
+export type { DeduplicatedBtf } from "./dedup.ts";

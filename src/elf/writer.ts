@@ -8,6 +8,7 @@ export interface NewSection {
   readonly flags?: number;
   readonly bytes: Uint8Array;
   readonly alignment?: number;
+  readonly entrySize?: number;
 }
 
 export interface NewRelocation {
@@ -65,7 +66,7 @@ export class ElfBuilder {
       ...section,
       link: 0,
       info: 0,
-      entrySize: 0,
+      entrySize: section.entrySize ?? 0,
     }));
     for (const [target, entries] of this.#relocations) {
       const bytes = new ByteWriter();
@@ -105,9 +106,9 @@ export class ElfBuilder {
 
   #layOut(sections: readonly PlacedSection[], names: readonly number[]): Uint8Array<ArrayBuffer> {
     const body = new ByteWriter(4096).raw(new Uint8Array(headerSize));
-    const offsets = sections.map(({ bytes, alignment = 1 }) => {
+    const offsets = sections.map(({ type, bytes, alignment = 1 }) => {
       const offset = body.align(alignment).length;
-      body.raw(bytes);
+      if (type !== SectionType.Nobits) body.raw(bytes);
       return offset;
     });
     const table = body.align(8).length;

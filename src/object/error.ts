@@ -3,6 +3,7 @@ import { BpfkitError } from "../errors.ts";
 export type ObjectErrorCode =
   | "object/relocation"
   | "object/unsupported"
+  | "object/link"
   | "object/bad-elf"
   | "object/bad-plan"
   | "object/tracepoint-format";

@@ -3,6 +3,8 @@ export { ObjectError } from "./error.ts";
 export type { ObjectErrorCode } from "./error.ts";
 export { fromElf } from "./from-elf.ts";
 export type { ObjectFile } from "./from-elf.ts";
+export type { LinkInput } from "./link/input.ts";
+export { linkObjects } from "./link/link-objects.ts";
 export { orderMembers } from "./member-order.ts";
 export { PLAN_VERSION } from "./plan.ts";
 export type * from "./plan.ts";

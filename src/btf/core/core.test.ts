@@ -7,6 +7,7 @@ import {
   CoreKind,
   CoreResolver,
   essentialName,
+  minimizeBtf,
   parseBtf,
 } from "../index.ts";
 
@@ -194,4 +195,43 @@ test("flavours end at three underscores", () => {
     "a___",
     "a___b",
   ]);
+});
+
+describe("minimizeBtf()", () => {
+  const local = build((_, struct) => {
+    struct("s", 8, [{ name: "b", type: int, offset: 4 }]);
+    struct("gone", 4, [{ name: "x", type: int, offset: 0 }]);
+  });
+  const kernel = build((builder, struct) => {
+    const inner = builder.union("", 8, [
+      { name: "a", type: long, bitOffset: 0, bitSize: 0 },
+      { name: "b", type: int, bitOffset: 0, bitSize: 0 },
+    ]);
+    struct("s", 32, [
+      { name: "unused", type: pointer, offset: 0 },
+      { name: "", type: inner, offset: 16 },
+      { name: "late", type: long, offset: 24 },
+    ]);
+    struct("other", 8, []);
+  });
+  const relocations = [
+    { typeId: local.findByName("s")!, access: "0:0", kind: CoreKind.FieldByteOffset },
+    { typeId: local.findByName("gone")!, access: "0", kind: CoreKind.TypeExists },
+    { typeId: local.findByName("s")!, access: "0", kind: CoreKind.TypeSize },
+  ];
+  const small = parseBtf(minimizeBtf(kernel, [{ btf: local, relocations }]));
+
+  test("keeps the members on the way, and nothing else", () => {
+    const s = small.findByName("s")!;
+    expect(small.members(s).map(({ name, bitOffset }) => [name, bitOffset])).toEqual([["", 128]]);
+    expect(small.members(small.memberType(s, 0)).map(({ name }) => name)).toEqual(["b"]);
+    expect(small.typeCount).toBe(4);
+  });
+
+  test("gives the same answers", () => {
+    for (const relocation of relocations)
+      expect(new CoreResolver(local, { kernel: small }).resolve(relocation)).toEqual(
+        new CoreResolver(local, { kernel }).resolve(relocation),
+      );
+  });
 });

@@ -4,3 +4,5 @@ export type { CoreRelocation, CoreResolution } from "./relocation.ts";
 export { CoreResolver, describeRelocation } from "./resolver.ts";
 export type { Accessor, AccessSpec } from "./spec.ts";
 export { typesAreCompatible } from "./types-match.ts";
+export { minimizeBtf } from "./minimize.ts";
+export type { CoreUser } from "./minimize.ts";

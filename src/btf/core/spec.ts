@@ -16,6 +16,8 @@ export interface AccessSpec {
   readonly btf: Btf;
   readonly rootType: number;
   readonly accessors: readonly Accessor[];
+  /** The whole way, as indices of this BTF: anonymous members too. Empty for a type. */
+  readonly steps: readonly number[];
   readonly bitOffset: number;
 }
 
@@ -33,7 +35,7 @@ export function parseAccess(access: string): readonly number[] {
 }
 
 export function typeSpec(btf: Btf, type: number): AccessSpec {
-  return { btf, rootType: type, accessors: [], bitOffset: 0 };
+  return { btf, rootType: type, accessors: [], steps: [], bitOffset: 0 };
 }
 
 export function localEnumerator(btf: Btf, root: number, steps: readonly number[]): AccessSpec {
@@ -45,6 +47,7 @@ export function localEnumerator(btf: Btf, root: number, steps: readonly number[]
     btf,
     rootType: root,
     accessors: [{ type, index: steps[0]!, name: enumerator.name }],
+    steps,
     bitOffset: 0,
   };
 }
@@ -72,7 +75,7 @@ export function localField(btf: Btf, root: number, steps: readonly number[]): Ac
       throw mismatch(btf, root);
     }
   }
-  return { btf, rootType: root, accessors, bitOffset };
+  return { btf, rootType: root, accessors, steps, bitOffset };
 }
 
 /** The same enumerator, by essential name, in a target enum. */
@@ -82,12 +85,13 @@ export function matchEnumerator(local: AccessSpec, btf: Btf, root: number): Acce
   const wanted = essentialName(local.accessors[0]!.name!);
   const index = btf.enumerators(type).findIndex(({ name }) => essentialName(name) === wanted);
   if (index < 0) return undefined;
-  return { btf, rootType: root, accessors: [{ type, index, name: wanted }], bitOffset: 0 };
+  return { btf, rootType: root, accessors: [{ type, index, name: wanted }], steps: [index], bitOffset: 0 };
 }
 
 /** The same field, by names, in a target type; undefined when that has none or one of another shape. */
 export function matchField(local: AccessSpec, btf: Btf, root: number): AccessSpec | undefined {
   const accessors: Accessor[] = [];
+  const steps: number[] = [];
   let bitOffset = 0;
   let type = root;
   for (const [position, step] of local.accessors.entries()) {
@@ -96,6 +100,7 @@ export function matchField(local: AccessSpec, btf: Btf, root: number): AccessSpe
       const found = matchMember(local.btf, step, btf, type, maxSteps);
       if (!found) return undefined;
       accessors.push(found.accessor);
+      steps.push(...found.steps);
       bitOffset += found.bitOffset;
       type = found.type;
       continue;
@@ -107,13 +112,16 @@ export function matchField(local: AccessSpec, btf: Btf, root: number): AccessSpe
       type = btf.resolve(array.element);
     }
     accessors.push({ type, index: step.index });
+    steps.push(step.index);
     bitOffset += step.index * btf.size(type) * 8;
   }
-  return { btf, rootType: root, accessors, bitOffset };
+  return { btf, rootType: root, accessors, steps, bitOffset };
 }
 
 interface MatchedMember {
   readonly accessor: Accessor;
+  /** Indices of the anonymous members that it lies in, and its own. */
+  readonly steps: readonly number[];
   readonly type: number;
   readonly bitOffset: number;
 }
@@ -135,11 +143,17 @@ function matchMember(
     const member = btf.member(type, index);
     if (member.name === "") {
       const inner = matchMember(localBtf, wanted, btf, member.type, depth - 1);
-      if (inner) return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
+      if (inner)
+        return {
+          ...inner,
+          steps: [index, ...inner.steps],
+          bitOffset: inner.bitOffset + member.bitOffset,
+        };
     } else if (member.name === wanted.name) {
       if (!fieldsAreCompatible(localBtf, localType, btf, member.type)) return undefined;
       return {
         accessor: { type, index, name: member.name },
+        steps: [index],
         type: member.type,
         bitOffset: member.bitOffset,
       };

@@ -169,13 +169,18 @@ export const commands: readonly CommandRow[] = [
   ),
   toolCommand(
     "gen",
-    "write TypeScript modules from objects",
-    "{skeleton | subskeleton} FILE [name NAME] [event MAP STRUCT]...",
+    "write TypeScript modules from objects, link objects, cut BTF down to what objects need",
+    "{{skeleton | subskeleton} FILE [name NAME] [event MAP STRUCT]... | object OUTPUT FILE... | min_core_btf BTF OUTPUT OBJECT...}",
     [
       ["bpfkit gen skeleton prog.bpf.o > prog.skel.ts", "one typed module with the object inside"],
       [
         "bpfkit gen skeleton prog.bpf.o event events 'struct event' > prog.skel.ts",
         "say which struct a ring buffer carries",
+      ],
+      ["bpfkit gen object app.o main.o library.o", "one object of several"],
+      [
+        "bpfkit gen min_core_btf /sys/kernel/btf/vmlinux small.btf app.o",
+        "the kernel's types that an object asks for, for kernels without BTF",
       ],
     ],
   ),

@@ -7,7 +7,10 @@ import { linkTypeName, perfConfigName, perfTypeName, programTypeName } from "./n
 import { netfilterJson } from "./netfilter-text.ts";
 import { pinnedJson } from "./pinned-text.ts";
 
-export function linkJson(surroundings: LinkSurroundings, { info, programType, holders }: ShownLink): Json {
+export function linkJson(
+  surroundings: LinkSurroundings,
+  { info, programType, holders }: ShownLink,
+): { readonly [name: string]: Json | undefined } {
   return {
     id: info.id,
     type: linkTypeName(info.type) ?? info.type,

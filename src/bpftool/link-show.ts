@@ -6,7 +6,7 @@ import {
   programInfo,
   withObject,
 } from "../inspect/index.ts";
-import type { LinkInfo } from "../inspect/index.ts";
+import type { Holder, LinkInfo, PinnedPaths } from "../inspect/index.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { networkLinks } from "../netlink/index.ts";
@@ -25,20 +25,10 @@ export const showLinks: Command = async ({ args, kernel: open, options }) => {
   using named = all ? undefined : openAll(kernel, "link", args);
   args.end();
   const holders = objectHolders(kernel.files, "link");
-  const shown = (info: LinkInfo): ShownLink => ({
-    info,
-    programType: info.detail.kind === "tracing" ? programTypeOf(kernel, info.programId) : undefined,
-    holders: holders.get(info.id),
-  });
   const links = (
     named ? named.fds.map((fd) => linkInfo(kernel, fd)) : [...eachObject(kernel, "link", linkInfo)]
-  ).map(shown);
-  const interfaces = lazy(() => new Map(networkLinks(kernel).map(({ index, name }) => [index, name])));
-  const surroundings: LinkSurroundings = {
-    interfaceName: (index) => interfaces().get(index),
-    functions: lazy(() => FunctionNames.read(kernel)),
-    pins: options.pins ? pinnedPaths(kernel, "link") : undefined,
-  };
+  ).map((info) => shownLink(kernel, info, holders.get(info.id)));
+  const surroundings = linkSurroundings(kernel, options.pins ? pinnedPaths(kernel, "link") : undefined);
   return {
     text: () => links.map((link) => linkText(surroundings, link)).join(""),
     json: () =>
@@ -47,6 +37,21 @@ export const showLinks: Command = async ({ args, kernel: open, options }) => {
         : links.map((link) => linkJson(surroundings, link)),
   };
 };
+
+export function shownLink(kernel: Kernel, info: LinkInfo, holders: readonly Holder[] | undefined): ShownLink {
+  const programType = info.detail.kind === "tracing" ? programTypeOf(kernel, info.programId) : undefined;
+  return { info, programType, holders };
+}
+
+/** What is read only if a link asks for it. */
+export function linkSurroundings(kernel: Kernel, pins: PinnedPaths | undefined): LinkSurroundings {
+  const interfaces = lazy(() => new Map(networkLinks(kernel).map(({ index, name }) => [index, name])));
+  return {
+    interfaceName: (index) => interfaces().get(index),
+    functions: lazy(() => FunctionNames.read(kernel)),
+    pins,
+  };
+}
 
 function programTypeOf(kernel: Kernel, id: number): number | undefined {
   try {

@@ -1,10 +1,11 @@
 import type { ToolOptions } from "./command.ts";
 import { ToolError } from "./tool-error.ts";
 
-type Switch = "json" | "pretty" | "pins" | "noMount" | "debug" | "mapCompat" | "help" | "version";
+type Switch = "json" | "pretty" | "pins" | "noMount" | "debug" | "mapCompat" | "tree" | "help" | "version";
 
 interface OptionRow {
-  readonly short: string;
+  /** Absent: ours alone, with a long name only. */
+  readonly short?: string;
   readonly long: string;
   /** Absent: not supported here, for this reason. */
   readonly sets?: Switch | "baseBtf";
@@ -22,6 +23,7 @@ const OPTIONS: readonly OptionRow[] = [
   { short: "n", long: "nomount", sets: "noMount" },
   { short: "d", long: "debug", sets: "debug" },
   { short: "B", long: "base-btf", sets: "baseBtf" },
+  { long: "tree", sets: "tree" },
   { short: "h", long: "help", sets: "help" },
   { short: "V", long: "version", sets: "version" },
   { short: "L", long: "use-loader", why: LOADER },
@@ -82,6 +84,7 @@ export function takeOptions(words: readonly string[]): TakenOptions {
       pins: set.has("pins"),
       noMount: set.has("noMount"),
       debug: set.has("debug"),
+      tree: set.has("tree"),
       baseBtf,
     },
     rest,
@@ -102,7 +105,7 @@ function longOption(name: string, word: string): OptionRow {
 function unrecognized(word: string): ToolError {
   return new ToolError(`unrecognized option '${word}'`, 255, [
     `Options: ${OPTIONS.filter(({ sets }) => sets !== undefined)
-      .map(({ short, long }) => `-${short}, --${long}`)
+      .map(({ short, long }) => (short === undefined ? `--${long}` : `-${short}, --${long}`))
       .join("; ")}`,
   ]);
 }

@@ -8,12 +8,12 @@ export const showPerf: Command = async ({ args, kernel: open }) => {
   args.end();
   const programs = [...taskPrograms(await open())];
   return {
-    text: () => programs.map(perfText).join(""),
-    json: () => programs.map(perfJson),
+    text: () => programs.map(taskProgramText).join(""),
+    json: () => programs.map(taskProgramJson),
   };
 };
 
-function perfText(program: TaskProgram): string {
+export function taskProgramText(program: TaskProgram): string {
   const head = `pid ${program.pid}  fd ${program.fd}: prog_id ${program.programId}  ${program.type}  `;
   switch (program.type) {
     case "raw_tracepoint":
@@ -30,7 +30,7 @@ function perfText(program: TaskProgram): string {
   }
 }
 
-function perfJson(program: TaskProgram): Json {
+export function taskProgramJson(program: TaskProgram): Json {
   const head = { pid: program.pid, fd: program.fd, prog_id: program.programId, fd_type: program.type };
   switch (program.type) {
     case "raw_tracepoint":

@@ -11,6 +11,7 @@ import { headJson, headText } from "./program-head.ts";
 import type { ProgramHead } from "./program-head.ts";
 import { metadataJson, metadataText, programMetadata } from "./program-metadata.ts";
 import type { Metadata } from "./program-metadata.ts";
+import { showProgramTree } from "./program-tree.ts";
 
 interface ShownProgram extends ProgramHead {
   /** Seconds since 1970. */
@@ -22,12 +23,13 @@ interface ShownProgram extends ProgramHead {
 
 const NANOSECONDS = 1_000_000_000n;
 
-/** prog show [PROG]. */
+/** prog show [PROG] [--tree]. */
 export const showPrograms: Command = async ({ args, kernel: open, options }) => {
   const kernel = await open();
   const all = args.left === 0;
   using named = all ? undefined : openAll(kernel, "prog", args);
   args.end();
+  if (options.tree) return showProgramTree(kernel, named?.fds);
   const holders = objectHolders(kernel.files, "prog");
   const pins = options.pins ? pinnedPaths(kernel, "prog") : undefined;
   const bootTime = kernel.clock("realtime") - kernel.clock("boottime");

@@ -14,6 +14,7 @@ const toolOptions: readonly OptionRow[] = [
   { name: "json", short: "j", summary: "print JSON" },
   { name: "pretty", short: "p", summary: "print JSON with line breaks" },
   { name: "bpffs", short: "f", summary: "show where objects are pinned" },
+  { name: "tree", summary: "prog show: programs with their maps, links, processes and pins" },
   { name: "nomount", short: "n", summary: "mount no file system to pin objects in" },
   { name: "debug", short: "d", summary: "show the verifier's logs of what is loaded" },
   { name: "base-btf", short: "B", value: "FILE", summary: "BTF that a split BTF file continues" },
@@ -139,6 +140,7 @@ export const commands: readonly CommandRow[] = [
     "{show [PROG] | dump {xlated|jited} PROG [{file FILE | [opcodes] [linum] [visual]}] | load OBJ FILE | loadall OBJ DIR | pin PROG FILE | attach | detach | tracelog | run PROG data_in FILE | help}",
     [
       ["bpfkit prog show", "list programs, who holds them and how long they ran"],
+      ["bpfkit prog show --tree", "each program with its maps, links, processes and pins"],
       ["bpfkit prog dump xlated id 42 linum", "instructions of a program with its source lines"],
       ["bpfkit prog dump jited id 42", "the machine code that the kernel runs, with names of what it calls"],
       [

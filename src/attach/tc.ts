@@ -8,6 +8,7 @@ import {
 } from "../netlink/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { ERRNO } from "../uapi/index.ts";
+import { AttachError } from "./attach-error.ts";
 import type { Attacher } from "./context.ts";
 import { PlainHook } from "./link.ts";
 
@@ -40,7 +41,15 @@ function makeClsact(kernel: Kernel, ifindex: number): boolean {
     addClsact(kernel, ifindex);
     return true;
   } catch (error) {
-    if (error instanceof NetlinkError && error.errno === ERRNO.EEXIST) return false;
-    throw error;
+    if (!(error instanceof NetlinkError)) throw error;
+    if (error.errno === ERRNO.EEXIST) return false;
+    if (error.errno !== ERRNO.ENOENT) throw error;
+    throw new AttachError("tc", "this kernel has no clsact qdisc", {
+      code: "unsupported",
+      hints: [
+        'modprobe sch_ingress (CONFIG_NET_SCH_INGRESS), or SEC("tcx/ingress"), which needs none (Linux 6.6)',
+      ],
+      cause: error,
+    });
   }
 }

@@ -69,6 +69,29 @@ describe.skipIf(!able)("objects", () => {
   });
 });
 
+/** In a network namespace of their own, where there is nothing but lo. */
+describe.skipIf(!able)("programs of interfaces", () => {
+  it("attach by links and by netlink, and are gone at the end", () => {
+    const sections = [
+      { section: "xdp", result: 2 },
+      { section: "tc", result: 0 },
+      { section: "tcx/egress", result: 0 },
+    ];
+    writeFileSync(join(folder, "net.bpf.o"), toElf(countingObject(sections)));
+    const ping = `${process.execPath} -e 'const s = require("dgram").createSocket("udp4"); s.on("message", () => s.close()); s.bind(0, "127.0.0.1", () => s.send("x", s.address().port, "127.0.0.1"))'`;
+    const script = `ip link set lo up && ${launcher} run net.bpf.o --dev lo -f json -q -c "sh load.sh" && ${launcher} net -j show`;
+    writeFileSync(join(folder, "load.sh"), ping);
+    const { stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-c", script], {
+      encoding: "utf8",
+      cwd: folder,
+    });
+    expect(stderr).toBe("");
+    const [hits = "", net = ""] = stdout.trim().split("\n");
+    expect(Array.from(hits.matchAll(/"key":(\d)/g), ([, key]) => key)).toEqual(["0", "1", "2"]);
+    expect(net).toMatch(/"xdp":\[\],"tc":\[\]/);
+  });
+});
+
 describe.skipIf(!able || !hasClang())("a C program", () => {
   it("is compiled and run: printk, events by their type, maps and variables at the end", () => {
     const { out, err, code } = run(

@@ -15,7 +15,6 @@ interface PlaceRow {
 /** Programs whose place the user gives. */
 const ROWS: readonly PlaceRow[] = [
   { section: "xdp", result: 2 },
-  { section: "tc", result: 0 },
   { section: "tcx/ingress", result: 0, since: "6.6" },
   { section: "tcx/egress", result: 0, since: "6.6" },
   { section: "cgroup_skb/ingress", result: 1 },

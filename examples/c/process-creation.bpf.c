@@ -31,7 +31,7 @@ struct {
 SEC("tp_btf/sched_process_exec")
 int on_exec(void *ctx)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct event *event = bpf_ringbuf_reserve(&programs, sizeof(*event), 0);
 	unsigned long start, end, length;
 

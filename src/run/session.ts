@@ -47,7 +47,7 @@ export interface RunOptions {
   readonly places?: PlacesOf;
   /** Where the hook kind can filter only this process fires programs; its end is the run's. */
   readonly pid?: number;
-  /** Runs from attachment to its end, which is the run's. */
+  /** Runs from attachment to its end, which is the run's; other processes are seen all the same. */
   readonly command?: string;
   readonly logLevel?: number;
 }
@@ -98,8 +98,7 @@ export class RunSession implements Disposable {
     const child = command === undefined ? undefined : this.#resources.use(Child.start(command));
     const printk = this.#openPrintk();
     const readers = this.#openEvents(object);
-    const filter = child?.pid ?? pid;
-    const attached = object.attach(this.#options.places ?? {}, filter === undefined ? {} : { pid: filter });
+    const attached = object.attach(this.#options.places ?? {}, pid === undefined ? {} : { pid });
     this.#announce(attached);
     const loops = readers.map(({ map, reader }) => this.#readEvents(map, reader));
     this.#readIterators(kernel, attached);

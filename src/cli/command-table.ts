@@ -6,7 +6,7 @@ import {
   topOptions,
   traceOptions,
 } from "./options.ts";
-import { runOptions } from "./run-options.ts";
+import { newOptions, runOptions } from "./run-options.ts";
 import type { CommandRow, OptionRow } from "./command.ts";
 
 /** Options of the verbs that have bpftool's grammar. */
@@ -133,6 +133,17 @@ export const commands: readonly CommandRow[] = [
       ["bpfkit run probe.bpf.o --attach handler=/usr/bin/node:main -c 'node -e 0'", "name a target"],
     ],
     run: async (args, invocation) => (await import("./commands/run.ts")).run(args, invocation),
+  },
+  {
+    name: "new",
+    summary: "start a project: a program in C or the tracing language, TypeScript around it, and tests",
+    usage: "NAME [--lang c|bt]",
+    options: newOptions,
+    examples: [
+      ["bpfkit new exec-watch", "a C program whose events TypeScript reads, typed"],
+      ["bpfkit new failures --lang bt", "a script, and TypeScript that reads its records"],
+    ],
+    run: async (args, invocation) => (await import("./commands/new.ts")).newProject(args, invocation),
   },
   toolCommand(
     "prog",

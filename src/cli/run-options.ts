@@ -1,5 +1,16 @@
 import type { OptionRow } from "./command.ts";
 
+/** Options of `new`. */
+export const newOptions: readonly OptionRow[] = [
+  {
+    name: "lang",
+    value: "LANGUAGE",
+    choices: ["c", "bt"],
+    summary: "c (if absent), or bt: the tracing language",
+  },
+  { name: "help", short: "h", summary: "show this help" },
+];
+
 /** Options of `run`. */
 export const runOptions: readonly OptionRow[] = [
   {

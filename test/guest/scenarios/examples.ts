@@ -59,6 +59,10 @@ function start(guest: Guest, name: string, ...args: readonly string[]): GuestPro
   return guest.start(["node", `/bpfkit/${name}.js`, `${FOLDER}/${name}.bpf.o`, ...args]);
 }
 
+function atNode(program: string): string[] {
+  return ["--attach", `${program}=/usr/bin/node:SSL_do_handshake`];
+}
+
 function get(path: string): string {
   return `wget -q -O /dev/null http://127.0.0.1:7074${path}`;
 }
@@ -144,12 +148,11 @@ const EXAMPLES: readonly Example[] = [
     name: "tls-handshakes",
     run: async (guest) => {
       await guest.write("/tmp/tls.js", Buffer.from(TLS));
-      const target = (program: string): string[] => ["--attach", `${program}=/usr/bin/node:SSL_do_handshake`];
       const { stdout, stderr } = await run(
         guest,
         "tls-handshakes",
-        ...target("handshake_begins"),
-        ...target("handshake_ends"),
+        ...atNode("handshake_begins"),
+        ...atNode("handshake_ends"),
         "-c",
         "node /tmp/tls.js",
       );

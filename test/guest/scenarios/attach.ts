@@ -39,7 +39,7 @@ const ROWS: readonly HookRow[] = [
   { section: "tp_btf/sys_exit", load: READ },
   { section: "fentry/vfs_read", load: READ },
   { section: "fexit/vfs_read", load: READ },
-  { section: "fmod_ret/bpf_modify_return_test" },
+  { section: "fmod_ret/bpf_modify_return_test", since: "6.6" },
   { section: "fsession/vfs_read", since: "7.0", load: READ },
   { section: "fentry.multi/vfs_rea*", since: "7.2", load: READ },
   { section: "iter/task" },

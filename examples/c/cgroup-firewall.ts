@@ -17,13 +17,17 @@ interface Refused {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { allow: { type: "string", multiple: true, default: [] } },
+  options: {
+    allow: { type: "string", multiple: true, default: [] },
+    /** Where cgroup2 is mounted; /sys/fs/cgroup/unified beside version 1. */
+    root: { type: "string", default: "/sys/fs/cgroup" },
+  },
 });
 const [path, ...command] = positionals;
 if (path === undefined || command.length === 0)
   throw new Error("usage: cgroup-firewall.ts OBJECT --allow NETWORK... -- COMMAND");
 
-const cgroup = `/sys/fs/cgroup/firewall-${process.pid}`;
+const cgroup = `${values.root}/firewall-${process.pid}`;
 mkdirSync(cgroup);
 try {
   using object = await load(path);

@@ -76,6 +76,24 @@ describe.skipIf(!able)("objects attach themselves to a program", () => {
     expect(object.maps.get("hits")!.entries()[0]!.value[0]).toBe(0);
   });
 
+  it("programs of a sockmap attach to the map that they are given", async () => {
+    using kernel = await openKernel();
+    const sections = [
+      { section: "sk_msg", result: 1 },
+      { section: "sk_skb/stream_verdict", result: 1 },
+    ];
+    const object = countingObject(sections);
+    const sockets = { name: "sockets", type: BPF_MAP_TYPE.SOCKMAP, keySize: 4, valueSize: 4 };
+    const spec = { ...object, maps: [...object.maps, { ...sockets, maxEntries: 2, flags: 0 }] };
+    using loaded = loadObject(spec, { kernel });
+    const before = openFiles();
+    {
+      using attached = attachAll(context(kernel), loaded, { sockmap: loaded.maps.get("sockets")!.fd });
+      expect([...attached.links.keys()]).toEqual(["count_0", "count_1"]);
+    }
+    expect(openFiles()).toBe(before);
+  });
+
   it("says what is missing where the section leaves it open", async () => {
     using kernel = await openKernel();
     using object = loadObject(countingObject([{ section: "xdp", result: 2 }]), { kernel });

@@ -131,6 +131,13 @@ describe.skipIf(!able || !hasClang())("a C program", () => {
     expect(lines).toContainEqual({ type: "globals", data: { ticks: 3 } });
   });
 
+  it("with an iterator prints what that writes", () => {
+    const tasks = resolve("test/run/tasks.bpf.c");
+    const { out, code } = run(tasks, "-q", "--set", `wanted=${process.pid}`, "-c", "true");
+    expect(out).toMatch(new RegExp(`^${process.pid} \\S+.*\\n$`));
+    expect(code).toBe(0);
+  });
+
   it("refuses variables, structs and targets that are not there", () => {
     expect(run(program, "--set", "factr=2").err).toMatch(/no global variable factr/);
     expect(run(program, "--set", "factor=two").err).toContain("takes a whole number");

@@ -4,7 +4,6 @@ import type { KernelName } from "./kernels.ts";
 import type { Scenario } from "./scenario.ts";
 import { attachment } from "./scenarios/attach.ts";
 import { errors } from "./scenarios/errors.ts";
-import { examples } from "./scenarios/examples.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
 import { running } from "./scenarios/run.ts";
@@ -21,7 +20,7 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   running,
 };
 /** What does not depend on the kernel is seen on one. */
-const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors, examples };
+const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors };
 const ONCE_ON: KernelName = "6.12";
 
 /** Boots one kernel once and runs its scenarios in it. */

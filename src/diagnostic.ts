@@ -33,7 +33,22 @@ export interface Diagnostic {
   readonly related?: readonly { readonly message: string; readonly span: Span }[];
 }
 
-/** Thrown where a stage cannot go on: carries every diagnostic that was collected until then. */
+/**
+ * Thrown where a stage cannot go on: carries every diagnostic that was collected until then.
+ *
+ * @example
+ * ```ts
+ * import { compile, DiagnosticError } from "bpfkit";
+ *
+ * try {
+ *   await compile("BEGIN { $x = nope(); }");
+ * } catch (error) {
+ *   if (error instanceof DiagnosticError)
+ *     for (const { severity, span } of error.diagnostics) console.log(severity, span?.source.text.slice(span.start, span.start + 4));
+ * }
+ * // prints error nope
+ * ```
+ */
 export class DiagnosticError extends BpfkitError {
   override readonly name = "DiagnosticError";
   readonly diagnostics: readonly Diagnostic[];

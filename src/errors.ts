@@ -12,6 +12,18 @@ export interface BpfkitErrorDetails {
  *
  * Anything else that escapes is a bug of bpfkit. Rooms add subclasses only to carry data
  * (an errno, a verifier log); they never format for a terminal, which is `report`'s work.
+ *
+ * @example
+ * ```ts
+ * import { BpfkitError, load } from "bpfkit";
+ *
+ * try {
+ *   await load("nowhere.bpf.o");
+ * } catch (error) {
+ *   if (error instanceof BpfkitError) console.log(error.code);
+ * }
+ * // prints library/no-file
+ * ```
  */
 export class BpfkitError extends Error {
   override readonly name: string = "BpfkitError";

@@ -2,6 +2,9 @@ import type { Kernel, ProcessHost, ProcessTracer, ProcessTracerOptions } from ".
 
 export type KernelName = "linux" | "embedded";
 
+/**
+ * How a kernel is opened.
+ */
 export interface KernelOptions {
   /** `linux` (default): the running kernel. `embedded`: the one in this process, without rights and events. */
   readonly kernel?: KernelName;
@@ -12,6 +15,19 @@ export interface KernelOptions {
 /**
  * Opens the kernel that programs are loaded into; its room, and with it the FFI, is loaded only here.
  * @throws BpfkitError if the host has no kernel that bpfkit can call
+ *
+ * @example
+ * ```ts
+ * import { BPF_MAP_TYPE, openKernel } from "bpfkit";
+ *
+ * using kernel = await openKernel();
+ * const fd = kernel.bpf("MAP_CREATE", { map_type: BPF_MAP_TYPE.ARRAY, key_size: 4, value_size: 8, max_entries: 1 });
+ * kernel.bpf("MAP_UPDATE_ELEM", { map_fd: fd, key: new Uint8Array(4), value: new Uint8Array(8).fill(1) });
+ * const value = new Uint8Array(8);
+ * console.log(kernel.bpf("MAP_LOOKUP_ELEM", { map_fd: fd, key: new Uint8Array(4), value }), value[0]);
+ * kernel.close(fd);
+ * // prints true 1
+ * ```
  */
 export async function openKernel({ kernel = "linux", btf }: KernelOptions = {}): Promise<Kernel> {
   if (kernel === "embedded") {

@@ -60,6 +60,16 @@ const underscore = 0x5f;
  *
  * Id 0 is void. Split BTF (a kernel module's) continues the ids and strings of its base. The bytes may be
  * hostile: every method throws {@link BtfError} when what it needs is broken, and none runs away.
+ *
+ * @example
+ * ```ts
+ * import { parseBtf, readObject } from "bpfkit";
+ *
+ * const types = parseBtf(readObject("events.bpf.o").btf!);
+ * const event = types.findByName("event")!;
+ * console.log(types.kindName(event), types.size(event), types.members(event)[1]?.bitOffset);
+ * // prints STRUCT 32 32
+ * ```
  */
 export class Btf {
   /** Absent for BTF that stands alone. */

@@ -14,7 +14,21 @@ export type BtfErrorCode =
   | "btf/bad-ext"
   | "btf/core";
 
-/** BTF bytes that do not hold together, or a question that a type cannot answer. */
+/**
+ * BTF bytes that do not hold together, or a question that a type cannot answer.
+ *
+ * @example
+ * ```ts
+ * import { BtfError, parseBtf } from "bpfkit";
+ *
+ * try {
+ *   parseBtf(Uint8Array.of(1, 2, 3));
+ * } catch (error) {
+ *   console.log(error instanceof BtfError);
+ * }
+ * // prints true
+ * ```
+ */
 export class BtfError extends BpfkitError {
   override readonly name = "BtfError";
   declare readonly code: BtfErrorCode;

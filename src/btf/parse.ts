@@ -3,7 +3,19 @@ import { Btf } from "./btf.ts";
 import { BtfError } from "./error.ts";
 import { readSections } from "./sections.ts";
 
-/** Reads a raw BTF blob; `base` is what a module's split BTF continues. */
+/**
+ * Reads a raw BTF blob; `base` is what a module's split BTF continues.
+ *
+ * @example
+ * ```ts
+ * import { parseBtf, readObject } from "bpfkit";
+ *
+ * const { btf } = readObject("events.bpf.o");
+ * const types = parseBtf(btf!);
+ * console.log(types.members(types.findByName("event")!).map(({ name }) => name));
+ * // prints [ 'pid', 'kind', 'when', 'comm' ]
+ * ```
+ */
 export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
   return new Btf(readSections(bytes), base);
 }

@@ -52,6 +52,26 @@ type Encode = (memory: Memory, offset: number, value: unknown, name: string) => 
  * Makes the codec of a shape: its functions are generated as JavaScript source with every offset a constant.
  * `name` says in errors what the value is: `counts key`.
  * @throws CodecError `codec/no-code-generation` where Node forbids generated code
+ *
+ * @example
+ * ```ts
+ * import { compileCodec } from "bpfkit";
+ * import type { Shape } from "bpfkit";
+ *
+ * const u16: Shape = { kind: "int", size: 2, signed: false };
+ * const port: Shape = {
+ *   kind: "struct",
+ *   name: "port",
+ *   size: 4,
+ *   fields: [
+ *     { name: "from", offset: 0, shape: u16 },
+ *     { name: "to", offset: 2, shape: u16 },
+ *   ],
+ * };
+ * const codec = compileCodec<{ from: number; to: number }>(port, "port");
+ * console.log(codec.write({ from: 1, to: 258 }), codec.read(Uint8Array.of(1, 0, 2, 1)));
+ * // prints Uint8Array(4) [ 1, 0, 2, 1 ] { from: 1, to: 258 }
+ * ```
  */
 export function compileCodec<T>(shape: Shape, name: string): Codec<T> {
   const { source, minimumSize } = generateCodec(shape);

@@ -51,6 +51,9 @@ export interface StructShape {
   readonly fields: readonly ShapeField[];
 }
 
+/**
+ * A member of a struct or union.
+ */
 export interface ShapeField {
   readonly name: string;
   readonly offset: number;

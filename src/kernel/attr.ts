@@ -356,6 +356,9 @@ bpfCommands satisfies {
   };
 };
 
+/**
+ * Commands of bpf(2) by their names without BPF_.
+ */
 export type BpfCommand = BpfCommandName;
 
 interface ValueOf {

@@ -1,7 +1,21 @@
 import { BpfkitError } from "../errors.ts";
 import { errnoMessage, errnoName } from "../uapi/index.ts";
 
-/** A system call that failed. */
+/**
+ * A system call that failed.
+ *
+ * @example
+ * ```ts
+ * import { openMap, SyscallError } from "bpfkit";
+ *
+ * try {
+ *   await openMap({ id: 2 ** 31 });
+ * } catch (error) {
+ *   if (error instanceof SyscallError) console.log(error.call, error.errnoName, error.code);
+ * }
+ * // prints bpf(MAP_GET_FD_BY_ID) ENOENT kernel/enoent
+ * ```
+ */
 export class SyscallError extends BpfkitError {
   override readonly name: string = "SyscallError";
   /** As `bpf(PROG_LOAD)`, `perf_event_open`. */

@@ -9,6 +9,9 @@ import { MapHandle } from "./map-handle.ts";
 import type { MapSource } from "./map-handle.ts";
 import { MapView } from "./map-view.ts";
 
+/**
+ * How an element is set.
+ */
 export interface UpdateOptions {
   /** Only where the key is not there yet, or is; absent: either way. */
   readonly when?: "absent" | "present";

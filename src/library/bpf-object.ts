@@ -40,6 +40,24 @@ export interface ObjectSource {
 /**
  * An object in the kernel: its programs, maps and global variables. Disposal takes off what it attached,
  * ends its readers and closes everything; what was pinned stays.
+ *
+ * @example
+ * ```ts
+ * import { load } from "bpfkit";
+ * import type { BpfMap, EventMap, Program } from "bpfkit";
+ *
+ * interface Events {
+ *   programs: { send: Program };
+ *   maps: { counts: BpfMap<number, bigint>; events: EventMap<{ pid: number; comm: string }> };
+ *   globals: { sent: bigint };
+ * }
+ *
+ * await using object = await load<Events>("events.bpf.o", { maps: { counts: { maxEntries: 10 } } });
+ * object.programs.send.testRun({ data: new Uint8Array(64), repeat: 2 });
+ * object.maps.counts.set(1, 5n);
+ * console.log(object.globals.sent, object.maps.counts.get(1), object.maps.counts.maxEntries);
+ * // prints 2n 5n 10
+ * ```
  */
 export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposable, AsyncDisposable {
   readonly #resources: DisposalStack;

@@ -6,7 +6,12 @@ import { openKernel } from "../open-kernel.ts";
 import { describeMap } from "../schema/index.ts";
 import { BPF_F, BPF_MAP_TYPE } from "../uapi/index.ts";
 import { DisposalStack } from "../util/index.ts";
-import { BpfMap } from "./bpf-map.ts";
+import type { BpfMap } from "./bpf-map.ts";
+import type { EventMap } from "./event-map.ts";
+import { LibraryError } from "./library-error.ts";
+import { mapHandle } from "./maps.ts";
+import type { AnyMap } from "./maps.ts";
+import type { BloomMap, QueueMap } from "./queue-map.ts";
 
 /** Types of maps with keys that can be created alone. */
 export type KeyedMapType =
@@ -18,7 +23,7 @@ export type KeyedMapType =
   | "lruPercpuHash"
   | "lpmTrie";
 
-const TYPES: Readonly<Record<KeyedMapType, number>> = {
+const TYPES: Readonly<Record<string, number>> = {
   hash: BPF_MAP_TYPE.HASH,
   array: BPF_MAP_TYPE.ARRAY,
   percpuHash: BPF_MAP_TYPE.PERCPU_HASH,
@@ -26,6 +31,10 @@ const TYPES: Readonly<Record<KeyedMapType, number>> = {
   lruHash: BPF_MAP_TYPE.LRU_HASH,
   lruPercpuHash: BPF_MAP_TYPE.LRU_PERCPU_HASH,
   lpmTrie: BPF_MAP_TYPE.LPM_TRIE,
+  queue: BPF_MAP_TYPE.QUEUE,
+  stack: BPF_MAP_TYPE.STACK,
+  bloom: BPF_MAP_TYPE.BLOOM_FILTER,
+  ring: BPF_MAP_TYPE.RINGBUF,
 };
 
 /** A C type by a short name, or as a shape. */
@@ -55,14 +64,9 @@ export type ElementOf<T extends KeyedMapType, V extends TypeName | Shape> = T ex
   ? ValueOf<V>[]
   : ValueOf<V>;
 
-export interface MapDescription<
-  T extends KeyedMapType,
-  K extends TypeName | Shape,
-  V extends TypeName | Shape,
-> {
-  readonly type: T;
-  readonly key: K;
-  readonly value: V;
+/** What all maps are created with. */
+export interface MapOptions {
+  /** Elements; bytes of rings, a power of two and at least a page. */
   readonly maxEntries: number;
   /** At most 15 characters are kept. */
   readonly name?: string;
@@ -73,8 +77,52 @@ export interface MapDescription<
 }
 
 /**
- * Creates a map of one's own: to be pinned, or put into a map of maps.
- * @throws SyscallError
+ * A map with keys to create.
+ */
+export interface KeyedMapDescription<
+  T extends KeyedMapType,
+  K extends TypeName | Shape,
+  V extends TypeName | Shape,
+> extends MapOptions {
+  readonly type: T;
+  readonly key: K;
+  readonly value: V;
+}
+
+/**
+ * A queue or stack to create.
+ */
+export interface QueueDescription<V extends TypeName | Shape> extends MapOptions {
+  readonly type: "queue" | "stack";
+  readonly value: V;
+}
+
+/**
+ * A Bloom filter to create.
+ */
+export interface BloomDescription<V extends TypeName | Shape> extends MapOptions {
+  readonly type: "bloom";
+  readonly value: V;
+}
+
+/**
+ * A ring buffer to create.
+ */
+export interface RingDescription extends MapOptions {
+  readonly type: "ring";
+  /** One record; absent: records are bytes. */
+  readonly value?: Shape;
+}
+
+interface AnyDescription extends MapOptions {
+  readonly type: string;
+  readonly key?: TypeName | Shape;
+  readonly value?: TypeName | Shape;
+}
+
+/**
+ * Creates a map of one's own: to be pinned, put into a map of maps, or handed to programs by its descriptor.
+ * @throws SyscallError for what the kernel refuses
  *
  * @example
  * ```ts
@@ -91,15 +139,23 @@ export async function createMap<
   T extends KeyedMapType,
   K extends TypeName | Shape,
   V extends TypeName | Shape,
->(description: MapDescription<T, K, V>): Promise<BpfMap<ValueOf<K>, ElementOf<T, V>>> {
-  const key = shapeNamed(description.key);
-  const value = shapeNamed(description.value);
-  const type = TYPES[description.type];
+>(description: KeyedMapDescription<T, K, V>): Promise<BpfMap<ValueOf<K>, ElementOf<T, V>>>;
+export async function createMap<V extends TypeName | Shape>(
+  description: QueueDescription<V>,
+): Promise<QueueMap<ValueOf<V>>>;
+export async function createMap<V extends TypeName | Shape>(
+  description: BloomDescription<V>,
+): Promise<BloomMap<ValueOf<V>>>;
+export async function createMap<E = Uint8Array>(description: RingDescription): Promise<EventMap<E>>;
+export async function createMap(description: AnyDescription): Promise<AnyMap> {
+  const key = description.key === undefined ? undefined : shapeNamed(description.key);
+  const value = description.value === undefined ? undefined : shapeNamed(description.value);
+  const type = typeOf(description.type);
   const spec: MapSpec = {
     name: description.name ?? "",
     type,
-    keySize: key.size,
-    valueSize: value.size,
+    keySize: key?.size ?? 0,
+    valueSize: type === BPF_MAP_TYPE.RINGBUF ? 0 : (value?.size ?? 0),
     maxEntries: description.maxEntries,
     flags: (description.flags ?? 0) | (type === BPF_MAP_TYPE.LPM_TRIE ? BPF_F.NO_PREALLOC : 0),
   };
@@ -107,8 +163,8 @@ export async function createMap<
   try {
     const kernel = description.kernel ?? resources.use(await openKernel());
     const loaded = resources.use(createLoadedMap(kernel, spec, undefined));
-    const schema = { ...describeMap(spec, undefined), key, value };
-    return new BpfMap({ kernel, loaded, schema, resources, alone: true });
+    const schema = { ...describeMap(spec, undefined), ...(key && { key }), ...(value && { value }) };
+    return mapHandle({ kernel, loaded, schema, resources, alone: true });
   } catch (error) {
     resources[Symbol.dispose]();
     throw error;
@@ -117,4 +173,12 @@ export async function createMap<
 
 function shapeNamed(type: TypeName | Shape): Shape {
   return typeof type === "string" ? SHAPES[type] : type;
+}
+
+function typeOf(name: string): number {
+  const type = Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;
+  if (type !== undefined) return type;
+  throw new LibraryError("library/wrong-kind", `Maps of type ${name} are not created alone`, [
+    `Types are ${Object.keys(TYPES).join(", ")}`,
+  ]);
 }

@@ -7,6 +7,9 @@ import { LibraryError } from "./library-error.ts";
 import { MapHandle } from "./map-handle.ts";
 import type { MapSource } from "./map-handle.ts";
 
+/**
+ * How records are read.
+ */
 export interface EventReadOptions extends ReadOptions {
   /** Perf buffers: pages of data for each CPU, a power of two; 64 where it is not given. */
   readonly pages?: number;
@@ -17,6 +20,20 @@ const PAGES = 64;
 /**
  * A ring buffer, or a perf event array as a perf buffer: what programs send here, typed where the record's
  * struct is known, else as bytes.
+ *
+ * @example
+ * ```ts
+ * import { load } from "bpfkit";
+ *
+ * await using object = await load("events.bpf.o");
+ * object.program("send").testRun({ data: new Uint8Array(64), repeat: 2 });
+ * for await (const event of object.events<{ pid: number; when: bigint; comm: string }>("events")) {
+ *   console.log(event.pid, event.comm, event.when);
+ *   if (event.when === 1n) break;
+ * }
+ * // prints 1234 test 0n
+ * // prints 1234 test 1n
+ * ```
  */
 export class EventMap<E = Uint8Array> extends MapHandle implements AsyncIterable<E> {
   readonly #read: (area: RecordArea, offset: number, length: number) => E;

@@ -2,6 +2,9 @@ import type { Kernel, Watch } from "../kernel/index.ts";
 import type { RecordArea, RecordSource } from "../transport/index.ts";
 import { LibraryError } from "./library-error.ts";
 
+/**
+ * What all readers take.
+ */
 export interface ReadOptions {
   /** Ends the iteration, and closes the reader, when it is aborted. */
   readonly signal?: AbortSignal;
@@ -12,6 +15,9 @@ export interface ReadOptions {
   readonly lost?: () => number | bigint;
 }
 
+/**
+ * How records are put together.
+ */
 export interface BatchOptions {
   /** Records in one batch at most; 1024 where it is not given. */
   readonly size?: number;
@@ -32,6 +38,22 @@ type Read<E> = (area: RecordArea, offset: number, length: number) => E;
  * There are three ways to read, from convenient to fast: `for await (const event of reader)`; `for await (const
  * events of reader.batches())`; and `poll`, which calls a function for each record that waits. Leaving a `for
  * await` loop closes the reader.
+ *
+ * @example
+ * ```ts
+ * import { load } from "bpfkit";
+ *
+ * await using object = await load("events.bpf.o");
+ * using reader = object.events<{ when: bigint }>("events").read({ lost: () => Number(object.globals["dropped"]) });
+ * object.program("send").testRun({ data: new Uint8Array(64), repeat: 3000 });
+ * let sum = 0n;
+ * while (reader.delivered + Number(reader.lost) < 3000 && (await reader.ready()))
+ *   reader.poll((event) => {
+ *     sum += event.when;
+ *   });
+ * console.log(reader.delivered + Number(reader.lost), sum > 0n);
+ * // prints 3000 true
+ * ```
  */
 export class EventReader<E = unknown> implements AsyncIterableIterator<E>, Disposable, AsyncDisposable {
   readonly #kernel: Kernel;

@@ -5,7 +5,17 @@ export type { UpdateOptions } from "./bpf-map.ts";
 export { BpfObject } from "./bpf-object.ts";
 export type { ObjectTypes, UnknownObject } from "./bpf-object.ts";
 export { createMap } from "./create-map.ts";
-export type { ElementOf, KeyedMapType, MapDescription, TypeName, ValueOf } from "./create-map.ts";
+export type {
+  BloomDescription,
+  ElementOf,
+  KeyedMapDescription,
+  KeyedMapType,
+  MapOptions,
+  QueueDescription,
+  RingDescription,
+  TypeName,
+  ValueOf,
+} from "./create-map.ts";
 export { EventMap } from "./event-map.ts";
 export type { EventReadOptions } from "./event-map.ts";
 export { EventReader } from "./event-reader.ts";

@@ -1,5 +1,8 @@
 import { BpfkitError } from "../errors.ts";
 
+/**
+ * What a {@link LibraryError} is about.
+ */
 export type LibraryErrorCode =
   /** The object, map, program or reader was disposed. */
   | "library/closed"
@@ -18,7 +21,22 @@ export type LibraryErrorCode =
   /** A file that cannot be read. */
   | "library/no-file";
 
-/** A request that cannot be met; system calls that fail otherwise throw {@link SyscallError}. */
+/**
+ * A request that cannot be met; system calls that fail otherwise throw {@link SyscallError}.
+ *
+ * @example
+ * ```ts
+ * import { LibraryError, load } from "bpfkit";
+ *
+ * await using object = await load("events.bpf.o");
+ * try {
+ *   object.map("count");
+ * } catch (error) {
+ *   if (error instanceof LibraryError) console.log(error.code, "-", error.message);
+ * }
+ * // prints library/no-such-name - The object has no map count
+ * ```
+ */
 export class LibraryError extends BpfkitError {
   override readonly name = "LibraryError";
   declare readonly code: LibraryErrorCode;

@@ -14,6 +14,9 @@ import { LibraryError } from "./library-error.ts";
 /** A BPF object: path of an ELF file, its bytes, or a spec. */
 export type ObjectInput = string | URL | Uint8Array | ObjectSpec;
 
+/**
+ * What is changed in an object before it is loaded, and where it goes.
+ */
 export interface LoadOptions {
   /** Absent: the running kernel, opened for this object alone. */
   readonly kernel?: Kernel;
@@ -29,6 +32,9 @@ export interface LoadOptions {
   readonly logLevel?: number;
 }
 
+/**
+ * What is changed in a map before it is created.
+ */
 export interface MapChanges {
   /** Elements; bytes of rings. */
   readonly maxEntries?: number;
@@ -76,6 +82,17 @@ export async function load<T extends ObjectTypes = UnknownObject>(
 /**
  * Reads a BPF object; what comes out is plain data, the same on every machine.
  * @throws LibraryError `library/no-file`; ElfError, BtfError, ObjectError for broken bytes
+ *
+ * @example
+ * ```ts
+ * import { readObject } from "bpfkit";
+ *
+ * const { programs, maps, license } = readObject("events.bpf.o");
+ * console.log(license, programs.map(({ name, section }) => `${name}: ${section}`));
+ * console.log(maps.map(({ name }) => name).includes("counts"));
+ * // prints GPL [ 'send: socket', 'multiply: socket' ]
+ * // prints true
+ * ```
  */
 export function readObject(input: ObjectInput): ObjectSpec {
   if (typeof input === "string" || input instanceof URL) return fromElf(readFile(input)).spec;

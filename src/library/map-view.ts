@@ -4,7 +4,21 @@ import type { Memory } from "../util/index.ts";
 import { LibraryError } from "./library-error.ts";
 import type { MapSource } from "./map-handle.ts";
 
-/** The elements of an array map in place, shared with its programs. Iteration reads them in order. */
+/**
+ * The elements of an array map in place, shared with its programs. Iteration reads them in order.
+ *
+ * @example
+ * ```ts
+ * import { load } from "bpfkit";
+ *
+ * await using object = await load("events.bpf.o");
+ * const table = object.map<number, bigint>("table");
+ * const view = table.view();
+ * view.set(2, 7n);
+ * console.log(table.get(2), [...view]);
+ * // prints 7n [ 0n, 0n, 7n, 0n ]
+ * ```
+ */
 export class MapView<V = unknown> implements Iterable<V> {
   readonly length: number;
   readonly #source: MapSource;

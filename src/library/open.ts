@@ -19,11 +19,17 @@ import { Program } from "./program.ts";
 /** Something in the kernel: path of its pin, or its id. */
 export type KernelHandle = string | { readonly id: number };
 
+/**
+ * What all that is opened takes.
+ */
 export interface OpenOptions {
   /** Absent: the running kernel, opened for this alone. */
   readonly kernel?: Kernel;
 }
 
+/**
+ * How a map is opened.
+ */
 export interface OpenMapOptions extends OpenOptions {
   /** Struct of a ring's records, as `struct event`, if the map carries types. */
   readonly event?: string;
@@ -79,6 +85,16 @@ export async function openMap<M extends AnyMap = AnyMap>(
 /**
  * Opens a program that is in the kernel, by the path of its pin or by id.
  * @throws SyscallError ENOENT if there is none
+ *
+ * @example
+ * ```ts
+ * import { load, openProgram } from "bpfkit";
+ *
+ * await using object = await load("events.bpf.o");
+ * using same = await openProgram({ id: object.program("multiply").info().id });
+ * console.log(same.name, same.testRun({ data: new Uint8Array(64) }).result);
+ * // prints multiply 100
+ * ```
  */
 export async function openProgram(handle: KernelHandle, options: OpenOptions = {}): Promise<Program> {
   const resources = new DisposalStack();

@@ -8,6 +8,9 @@ import type { DisposalStack } from "../util/index.ts";
 import { BPF_TEST_FLAG } from "../uapi/index.ts";
 import { LibraryError } from "./library-error.ts";
 
+/**
+ * Input of a test run.
+ */
 export interface TestRunOptions {
   /** The packet, for programs that take one. */
   readonly data?: Uint8Array;
@@ -21,6 +24,9 @@ export interface TestRunOptions {
   readonly room?: number;
 }
 
+/**
+ * What a test run gave.
+ */
 export interface TestRunResult {
   /** What the program returned, as an unsigned 32-bit number. */
   readonly result: number;
@@ -32,6 +38,9 @@ export interface TestRunResult {
   readonly context: Uint8Array;
 }
 
+/**
+ * How a program is hooked in.
+ */
 export interface AttachOptions {
   /** Where the hook kind can filter (uprobes, perf events), only this process fires it. */
   readonly pid?: number;

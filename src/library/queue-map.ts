@@ -6,7 +6,20 @@ import { LibraryError } from "./library-error.ts";
 import { MapHandle } from "./map-handle.ts";
 import type { MapSource } from "./map-handle.ts";
 
-/** A queue (first in, first out) or a stack (last in, first out). */
+/**
+ * A queue (first in, first out) or a stack (last in, first out).
+ *
+ * @example
+ * ```ts
+ * import { createMap } from "bpfkit";
+ *
+ * using queue = await createMap({ type: "queue", value: "u32", maxEntries: 8 });
+ * queue.push(1);
+ * queue.push(2);
+ * console.log(queue.peek(), queue.pop(), queue.pop(), queue.pop());
+ * // prints 1 1 2 undefined
+ * ```
+ */
 export class QueueMap<V = unknown> extends MapHandle {
   readonly #value: Codec<V>;
 
@@ -56,7 +69,19 @@ export class QueueMap<V = unknown> extends MapHandle {
   }
 }
 
-/** A Bloom filter: it knows values for sure that it never saw, and may take others for known. */
+/**
+ * A Bloom filter: it knows values for sure that it never saw, and may take others for known.
+ *
+ * @example
+ * ```ts
+ * import { createMap } from "bpfkit";
+ *
+ * using seen = await createMap({ type: "bloom", value: "u32", maxEntries: 1000 });
+ * seen.add(7);
+ * console.log(seen.mayHave(7), seen.mayHave(8));
+ * // prints true false
+ * ```
+ */
 export class BloomMap<V = unknown> extends MapHandle {
   readonly #value: Codec<V>;
 

@@ -104,6 +104,7 @@ export function testObject(ringSize: number = RING): ObjectSpec {
       valueSize: 16,
       maxEntries: 1,
       flags: BPF_F.MMAPABLE,
+      contents: new Uint8Array(16),
       btfValueTypeId: bss,
     },
     {

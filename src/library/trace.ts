@@ -14,6 +14,9 @@ export interface CompiledScript {
   readonly warnings: readonly Diagnostic[];
 }
 
+/**
+ * What a script is compiled with.
+ */
 export interface CompileOptions {
   /** Absent: the running kernel, opened for this alone. */
   readonly kernel?: Kernel;
@@ -29,6 +32,9 @@ export interface CompileOptions {
   readonly name?: string;
 }
 
+/**
+ * How a script is run.
+ */
 export interface TraceOptions extends CompileOptions {
   /** Runs this command, and ends with it. */
   readonly command?: string;
@@ -48,7 +54,7 @@ export interface TraceOptions extends CompileOptions {
  *
  * const { object, plan } = await compile('BEGIN { printf("hello\\n"); }');
  * console.log(object.programs.length, plan.probes.map(({ name }) => name));
- * // prints 1 [ 'BEGIN' ]
+ * // prints 1 [ 'begin' ]
  * ```
  */
 export async function compile(script: string, options: CompileOptions = {}): Promise<CompiledScript> {
@@ -102,7 +108,18 @@ export async function trace(script: string | CompiledScript, options: TraceOptio
   }
 }
 
-/** A session that runs: its events, and its end. */
+/**
+ * A session that runs: its events, and its end.
+ *
+ * @example
+ * ```ts
+ * import { trace } from "bpfkit";
+ *
+ * await using session = await trace("interval:ms:10 { @ticks = count(); exit(); }");
+ * console.log(await session.ended);
+ * // prints 0
+ * ```
+ */
 export class TraceRun implements AsyncIterable<TraceEvent>, AsyncDisposable {
   /** Resolves to the code of exit() when the session has ended; rejects with what ended it. */
   readonly ended: Promise<number>;

@@ -109,7 +109,19 @@ function takesMapOffset(kernel: Kernel, offset: number): boolean {
   }
 }
 
-/** The kernel's answers, asked for on demand and kept for the boot. */
+/**
+ * The kernel's answers, asked for on demand and kept for the boot.
+ *
+ * @example
+ * ```ts
+ * import { BPF_MAP_TYPE, Features, openKernel } from "bpfkit";
+ *
+ * using kernel = await openKernel();
+ * const features = new Features(kernel);
+ * console.log(features.hasMapType(BPF_MAP_TYPE.HASH), features.hasMapType(9999));
+ * // prints true false
+ * ```
+ */
 export class Features {
   readonly #kernel: Kernel;
   readonly #store: FeatureStore;

@@ -2,7 +2,21 @@ import { BpfkitError } from "../errors.ts";
 import type { SyscallError } from "../kernel/index.ts";
 import type { LineInfo, ProgramSpec } from "../object/index.ts";
 
-/** The kernel's verifier rejected a program. */
+/**
+ * The kernel's verifier rejected a program.
+ *
+ * @example
+ * ```ts
+ * import { assembleObject, load, VerifierError } from "bpfkit";
+ *
+ * try {
+ *   await load(assembleObject("socket", "r0 = r5\nexit"));
+ * } catch (error) {
+ *   if (error instanceof VerifierError) console.log(error.log.includes("R5 !read_ok"));
+ * }
+ * // prints true
+ * ```
+ */
 export class VerifierError extends BpfkitError {
   override readonly name = "VerifierError";
   readonly program: string;

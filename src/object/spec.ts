@@ -27,6 +27,7 @@ export interface KconfigVariable {
   readonly weak?: boolean;
 }
 
+/** A map that is to be created. */
 export interface MapSpec {
   readonly name: string;
   /** BPF_MAP_TYPE_* number. */
@@ -64,6 +65,7 @@ export interface StructOpsSpec {
   readonly programs: readonly { readonly offset: number; readonly name: string }[];
 }
 
+/** A program that is to be loaded. */
 export interface ProgramSpec {
   readonly name: string;
   /** ELF section it came from or goes to, as `tracepoint/syscalls/sys_enter_execve`. */

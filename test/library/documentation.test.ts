@@ -1,0 +1,129 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { format } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { apiReference } from "../../scripts/api-reference.mjs";
+import { parseComment, readExports } from "../../scripts/api-extract.mjs";
+import { canLoad, closesAll, testObject } from "../../src/library/test-object.test-util.ts";
+import { toElf } from "../../src/object/index.ts";
+import { skeletonModule } from "../../src/skeleton/index.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const exported = readExports();
+
+/** Values that need no example of their own, and why. */
+const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
+  MapHandle: "the base of the other maps",
+  OtherMap: "has nothing but that base",
+  UserRingMap: "its programs need callbacks: test/library/c-object.test.ts",
+  AttachError: "what it takes to see it depends on the kernel: docs/library.md",
+  ElfError: "as BtfError",
+  ObjectError: "as BtfError",
+};
+
+interface Example {
+  /** Where it stands, as a file name. */
+  readonly name: string;
+  readonly code: string;
+}
+
+/** Examples of comments, and those of the guide. */
+function examples(): Example[] {
+  const inComments = [...exported.values()].flatMap(({ name, comment }) =>
+    parseComment(comment).examples.map((code, index) => ({ name: `${name}-${index}`, code })),
+  );
+  const inMembers = [...exported.values()].flatMap(({ name, declaration }) =>
+    [...declaration.matchAll(/\/\*\*[\s\S]*?\*\//g)].flatMap(([comment], index) =>
+      parseComment(comment.replace(/^\s*(\/\*\*|\*\/|\* ?)/gm, "")).examples.map((code) => ({
+        name: `${name}-member-${index}`,
+        code,
+      })),
+    ),
+  );
+  const guide = readFileSync(join(root, "docs", "library.md"), "utf8");
+  const inGuide = [...guide.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""], index) => ({
+    name: `guide-${index}`,
+    code,
+  }));
+  return [...inComments, ...inMembers, ...inGuide];
+}
+
+describe("the documentation", () => {
+  it("is current: npm run docs:api writes docs/api.md", () => {
+    expect(readFileSync(join(root, "docs", "api.md"), "utf8")).toBe(apiReference());
+  });
+
+  it("says of every export what it is", () => {
+    const silent = [...exported.values()].filter(({ comment }) => comment === "");
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  it("has an example of every function and class", () => {
+    const without = [...exported.values()]
+      .filter(({ kind }) => kind === "function" || kind === "class")
+      .filter(
+        ({ name, comment, declaration }) =>
+          !`${comment}${declaration}`.includes("@example") && !(name in WITHOUT_EXAMPLE),
+      );
+    expect(without.map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe("examples", () => {
+  const all = examples();
+  let folder: string;
+  const home = process.cwd();
+
+  beforeAll(() => {
+    mkdirSync(join(root, ".cache"), { recursive: true });
+    folder = mkdtempSync(join(root, ".cache", "examples-"));
+    const object = toElf(testObject());
+    // What examples load, and what the guide's imports name.
+    writeFileSync(join(folder, "events.bpf.o"), object);
+    const module = "../../src/index.ts";
+    writeFileSync(
+      join(folder, "events.skel.ts"),
+      skeletonModule(testObject(), object, { name: "events", module }),
+    );
+    for (const { name, code } of all)
+      writeFileSync(
+        join(folder, `${name}.ts`),
+        `${code.replace(/from "bpfkit"/g, `from "${module}"`).replace(/"\.\/events\.skel\.js"/g, '"./events.skel.ts"')}\nexport {};\n`,
+      );
+    const compilerOptions = { noEmit: true, rootDir: root, noUnusedLocals: false };
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ extends: "../../tsconfig.json", compilerOptions, include: ["."] }),
+    );
+    process.chdir(folder);
+  });
+  afterAll(() => {
+    process.chdir(home);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("compile", () => {
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const { stdout } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], {
+      encoding: "utf8",
+    });
+    expect(stdout).toBe("");
+  });
+
+  it.skipIf(!canLoad).each(all)("$name prints what it says", async ({ name, code }) => {
+    const wanted = [...code.matchAll(/^\s*\/\/ prints (.*)$/gm)].map(([, line]) => line);
+    expect(wanted.length, "lines that begin with // prints").toBeGreaterThan(0);
+    const printed: string[] = [];
+    const { log } = console;
+    console.log = (...args: unknown[]) => void printed.push(...format(...args).split("\n"));
+    try {
+      await closesAll(() => import(pathToFileURL(join(folder, `${name}.ts`)).href));
+    } finally {
+      console.log = log;
+    }
+    // Long values are printed over several lines.
+    expect(printed.join(" ").replace(/\s+/g, " ")).toBe(wanted.join(" ").replace(/\s+/g, " "));
+  });
+});

@@ -281,12 +281,12 @@ export const COMMANDS: readonly (ObjectRow | CommandRow)[] = [
       {
         name: "skeleton",
         usage: "skeleton FILE [name OBJECT_NAME] [event MAP STRUCT]...",
-        run: async (context) => (await import("./skeleton.ts")).generateSkeleton(context),
+        run: async (context) => (await import("./gen-skeleton.ts")).genSkeleton(context),
       },
       {
         name: "subskeleton",
         usage: "subskeleton FILE [name OBJECT_NAME] [event MAP STRUCT]...",
-        run: async (context) => (await import("./skeleton.ts")).generateSubskeleton(context),
+        run: async (context) => (await import("./gen-skeleton.ts")).genSubskeleton(context),
       },
       {
         name: "min_core_btf",

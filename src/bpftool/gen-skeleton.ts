@@ -15,7 +15,7 @@ interface SkeletonRequest {
  * gen skeleton FILE [name NAME] [event MAP STRUCT]...: a TypeScript module where bpftool writes a C header, with
  * the same words in front.
  */
-export const generateSkeleton: Command = ({ args }) => {
+export const genSkeleton: Command = ({ args }) => {
   const file = args.take("FILE");
   const request = takeRequest(args);
   const object = readObjectFile(file);
@@ -24,7 +24,7 @@ export const generateSkeleton: Command = ({ args }) => {
 };
 
 /** gen subskeleton FILE [name NAME] [event MAP STRUCT]... */
-export const generateSubskeleton: Command = ({ args }) => {
+export const genSubskeleton: Command = ({ args }) => {
   const file = args.take("FILE");
   const request = takeRequest(args);
   const { spec } = fromElf(readObjectFile(file));

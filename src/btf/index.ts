@@ -8,6 +8,7 @@ export {
   CoreKind,
   CoreResolver,
   describeRelocation,
+  relocationSubject,
   essentialName,
   minimizeBtf,
   typesAreCompatible,

@@ -11,7 +11,7 @@ import type {
   RelocationInputs,
   TracepointFormat,
 } from "../object/index.ts";
-import { BPF_ATTACH_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
+import { BPF_ATTACH_TYPE, BPF_F, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
 import { lazy } from "../util/index.ts";
 import {
   addLineTexts,
@@ -28,6 +28,7 @@ import { kconfigContents } from "./kconfig.ts";
 import { arenaDataOffset, createMap, kernelName, reusedMap } from "./map-create.ts";
 import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
+import { functionOf } from "./program-target.ts";
 import { fitStructOps } from "./struct-ops.ts";
 import type { FittedStructOps } from "./struct-ops.ts";
 
@@ -39,6 +40,10 @@ export interface LoadOptions {
   readonly logLevel?: number;
   /** Maps by name that are in the kernel already and take the place of the object's own; they stay the caller's. */
   readonly reuse?: ReadonlyMap<string, Fd>;
+  /** Programs in the kernel that programs of this object, by name, replace a function of (freplace) or attach to. */
+  readonly targets?: ReadonlyMap<string, Fd>;
+  /** Right to load that a token of a bpf file system lends (Linux 6.9); it stays the caller's. */
+  readonly token?: Fd;
   /** The kernel's answers, where someone has them already. */
   readonly features?: Features;
   /** A network device that programs are bound to: its index, and BPF_PROG_FLAG bits that say how. */
@@ -119,17 +124,19 @@ class Loading implements Disposable {
     const kernel = this.#kernel;
     const reused = this.#options.reuse?.get(map.name);
     if (reused !== undefined) return reusedMap(kernel, map, reused);
+    const { token } = this.#options;
+    const more = token ? { map_token_fd: token } : {};
     const contents = this.#options.contents?.get(map.name);
     if (map.structOps && this.#spec.btf) {
       const { structOps } = map;
       const ops = contents ? { ...structOps, data: contents } : structOps;
       const fitted = fitStructOps(map, ops, parseBtf(this.#spec.btf), this.#types);
       this.#structOps.set(map.name, fitted);
-      return createMap(kernel, fitted.spec, this.#btf, { ...fitted.attr, btf_fd: this.#btf });
+      return createMap(kernel, fitted.spec, this.#btf, { ...fitted.attr, ...more, btf_fd: this.#btf });
     }
     const first = contents ?? this.#kconfig(map);
     const filled = first ? { ...map, contents: first } : map;
-    return createMap(kernel, filled, this.#btf, {}, this.#arenaBase(filled));
+    return createMap(kernel, filled, this.#btf, more, this.#arenaBase(filled));
   }
 
   /** Variables lie at an arena's end where programs can address that, so that its start stays unmapped. */
@@ -154,9 +161,13 @@ class Loading implements Disposable {
 
   /** `functions`: the types still tell of functions, as information about a program's functions needs. */
   #tryBtf(btf: Uint8Array, functions: boolean): boolean {
+    const { token } = this.#options;
     const debug = functions ? addLineTexts(btf, this.#spec.programs) : undefined;
     try {
-      this.#btf = this.#kernel.bpf("BTF_LOAD", { btf: debug?.btf ?? btf });
+      this.#btf = this.#kernel.bpf("BTF_LOAD", {
+        btf: debug?.btf ?? btf,
+        ...(token && { btf_token_fd: token, btf_flags: BPF_F.TOKEN_FD }),
+      });
       this.#debug = debug;
       return true;
     } catch (error) {
@@ -172,7 +183,7 @@ class Loading implements Disposable {
   }
 
   #load(program: ProgramSpec, inputs: RelocationInputs): LoadedProgram {
-    const { device } = this.#options;
+    const { device, token } = this.#options;
     const insns = encode(relocate(program, inputs));
     const attr = {
       prog_type: program.type,
@@ -180,7 +191,8 @@ class Loading implements Disposable {
       fd_array: this.#symbols.fdArray,
       license: this.#spec.license,
       prog_name: kernelName(program.name),
-      prog_flags: device ? (program.flags ?? 0) | device.flags : program.flags,
+      prog_flags: (program.flags ?? 0) | (device?.flags ?? 0) | (token ? BPF_F.TOKEN_FD : 0),
+      prog_token_fd: token,
       prog_ifindex: device?.ifindex,
       expected_attach_type: program.expectedAttachType,
       kern_version: program.type === BPF_PROG_TYPE.KPROBE ? versionCode(this.#kernel) : undefined,
@@ -188,7 +200,7 @@ class Loading implements Disposable {
       ...this.#structOpsTarget(program),
       ...this.#debugInfo(program),
     };
-    const { fd, log } = loadProgram(this.#kernel, program, attr, this.#options.logLevel ?? 0);
+    const { fd, log } = loadProgram(this.#kernel, program, attr, this.#options.logLevel ?? 0, this.#spec.btf);
     return { name: program.name, spec: program, fd, log };
   }
 
@@ -236,8 +248,24 @@ class Loading implements Disposable {
     }
   }
 
-  #attachTarget({ attachTarget, expectedAttachType = 0 }: ProgramSpec): Partial<BpfAttr["PROG_LOAD"]> {
+  #attachTarget({
+    name,
+    type,
+    attachTarget,
+    expectedAttachType = 0,
+  }: ProgramSpec): Partial<BpfAttr["PROG_LOAD"]> {
     if (attachTarget === undefined) return {};
+    const target = this.#options.targets?.get(name);
+    if (target !== undefined)
+      return { attach_prog_fd: target, attach_btf_id: functionOf(this.#kernel, target, attachTarget) };
+    if (type === BPF_PROG_TYPE.EXT)
+      throw new BpfkitError(
+        `Program ${name} replaces function ${attachTarget} of a program that was not given`,
+        {
+          code: "loader/no-target",
+          hints: ["Load the other program first, and name it as this one's target"],
+        },
+      );
     const { id, module } = this.#types.attachTarget(attachTarget, expectedAttachType);
     return { attach_btf_id: id, attach_prog_fd: module === 0 ? undefined : module };
   }

@@ -1,7 +1,7 @@
 import { SyscallError } from "../kernel/index.ts";
 import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
 import type { MapSpec } from "../object/index.ts";
-import { BPF_MAP_TYPE, ERRNO, STRUCT } from "../uapi/index.ts";
+import { BPF_F, BPF_MAP_TYPE, ERRNO, STRUCT } from "../uapi/index.ts";
 import { alignUp } from "../util/index.ts";
 import { LoadedMap } from "./map.ts";
 
@@ -106,9 +106,12 @@ function createFd(
   more: Partial<BpfAttr["MAP_CREATE"]> = {},
 ): Fd {
   const spec = { ...own, maxEntries: entriesOf(kernel, own) };
-  const inner = spec.inner && createFd(kernel, spec.inner, btf);
+  const token = more.map_token_fd;
+  const inner = spec.inner && createFd(kernel, spec.inner, btf, token && { map_token_fd: token });
   try {
-    return createWith(kernel, { ...attrOf(spec, inner), ...more }, btf, spec);
+    const attr = { ...attrOf(spec, inner), ...more };
+    const map_flags = token ? (attr.map_flags ?? 0) | BPF_F.TOKEN_FD : attr.map_flags;
+    return createWith(kernel, { ...attr, map_flags }, btf, spec);
   } finally {
     if (inner !== undefined) kernel.close(inner);
   }

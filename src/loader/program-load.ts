@@ -30,6 +30,7 @@ export function loadProgram(
   program: ProgramSpec,
   attr: BpfAttr["PROG_LOAD"],
   logLevel: number,
+  btf?: Uint8Array,
 ): { readonly fd: Fd; readonly log: string } {
   if (logLevel === 0) {
     try {
@@ -39,7 +40,7 @@ export function loadProgram(
       if (error.errno === ERRNO.EPERM) throw new ProgramLoadError(program.name, error);
     }
   }
-  return loadWithLog(kernel, program, attr, Math.max(1, logLevel));
+  return loadWithLog(kernel, program, attr, Math.max(1, logLevel), btf);
 }
 
 function loadWithLog(
@@ -47,6 +48,7 @@ function loadWithLog(
   program: ProgramSpec,
   attr: BpfAttr["PROG_LOAD"],
   level: number,
+  btf: Uint8Array | undefined,
 ): { readonly fd: Fd; readonly log: string } {
   for (let size = FIRST_LOG; ; size = Math.min(size * 4, LARGEST_LOG)) {
     const log_buf = new Uint8Array(size);
@@ -58,7 +60,7 @@ function loadWithLog(
       if (error.errno === ERRNO.ENOSPC && size < LARGEST_LOG) continue;
       // Without a log the verifier was never reached: the call itself is at fault.
       if (error.log === "") throw new ProgramLoadError(program.name, error);
-      throw new VerifierError(program, error.log, error);
+      throw new VerifierError(program, error.log, error, btf);
     }
   }
 }

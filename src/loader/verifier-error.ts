@@ -1,5 +1,7 @@
 import { BpfkitError } from "../errors.ts";
 import type { SyscallError } from "../kernel/index.ts";
+import { parseBtf, relocationSubject } from "../btf/index.ts";
+import { poisonedRelocation } from "../object/index.ts";
 import type { LineInfo, ProgramSpec } from "../object/index.ts";
 
 /**
@@ -29,10 +31,14 @@ export class VerifierError extends BpfkitError {
   /** The source line it came from. */
   readonly line: LineInfo | undefined;
 
-  constructor(program: ProgramSpec, log: string, cause: SyscallError) {
-    const { reason, insn } = readVerifierLog(log);
+  /** `btf`: the object's own, which names what relocations asked for. */
+  constructor(program: ProgramSpec, log: string, cause: SyscallError, btf?: Uint8Array) {
+    const { reason: verdict, insn } = readVerifierLog(log);
+    const unmet = unmetRelocation(program, verdict, btf);
+    const reason = unmet ?? verdict;
     super(`The kernel's verifier rejected program ${program.name}: ${reason || cause.message}`, {
       code: "loader/verifier",
+      hints: unmet === undefined ? [] : [GUARD],
       cause,
     });
     this.program = program.name;
@@ -41,6 +47,19 @@ export class VerifierError extends BpfkitError {
     this.insn = insn;
     this.line = insn === undefined ? undefined : program.lines.findLast((line) => line.insn <= insn);
   }
+}
+
+const GUARD =
+  "Ask first whether it is there: bpf_core_field_exists, bpf_core_type_exists, bpf_core_enum_value_exists or bpf_ksym_exists";
+
+/** A relocation that found nothing leaves a call that no kernel has; the verdict then names only its number. */
+function unmetRelocation(program: ProgramSpec, verdict: string, btf?: Uint8Array): string | undefined {
+  const helper = /^invalid func unknown#(\d+)$/.exec(verdict)?.[1];
+  const relocation = helper === undefined ? undefined : poisonedRelocation(program, Number(helper));
+  if (relocation?.kind === "kfunc") return `this kernel has no kernel function ${relocation.name}`;
+  if (relocation?.kind !== "core" || !btf) return undefined;
+  const { typeId, access, coreKind } = relocation;
+  return `this kernel has no ${relocationSubject(parseBtf(btf), { typeId, access, kind: coreKind })}`;
 }
 
 /** Lines at the end of every log that are no reason: statistics. */

@@ -4,7 +4,7 @@ import type { Insn } from "../isa/index.ts";
 import { ObjectError } from "./error.ts";
 
 /** A call to this helper number plus the relocation's index is what libbpf poisons with, and logs show. */
-const poisonedCore = 195_896_080;
+export const POISONED_CORE = 195_896_080;
 
 const signed32 = (value: bigint): number => Number(BigInt.asIntN(32, value));
 
@@ -77,7 +77,7 @@ function patchWide(insns: Insn[], at: number, { original, value, validate }: Cor
 
 /** What has no answer must not run: the verifier refuses it unless it is dead code. */
 function poison(insns: Insn[], at: number, index: number): void {
-  const call: Insn = { code: CLASS.JMP | JUMP.CALL, dst: 0, src: 0, offset: 0, imm: poisonedCore + index };
+  const call: Insn = { code: CLASS.JMP | JUMP.CALL, dst: 0, src: 0, offset: 0, imm: POISONED_CORE + index };
   if (insns[at]!.code === LDIMM64 && at + 1 < insns.length) insns[at + 1] = call;
   insns[at] = call;
 }

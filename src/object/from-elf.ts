@@ -12,6 +12,7 @@ import { decodeFixedString } from "../util/index.ts";
 import { type CodeFunction, type CodeSection, readCode } from "./code-section.ts";
 import { ObjectError } from "./error.ts";
 import { kconfigVariables } from "./kconfig.ts";
+import { legacyMaps } from "./legacy-maps.ts";
 import { type MapDefinition, readMapDefinition } from "./map-definition.ts";
 import { KCONFIG, KSYMS, loadableBtf } from "./object-btf.ts";
 import type { TracePlan } from "./plan.ts";
@@ -79,7 +80,11 @@ class ObjectReader implements LinkContext {
     this.#dataSections = new Map(
       elf.sections.filter(isDataSection).map((section) => [section.index, section]),
     );
-    this.#maps = [...this.#readMaps(), ...structOpsVariables(elf, this.#symbols, this.#btf)];
+    this.#maps = [
+      ...this.#readMaps(),
+      ...legacyMaps(elf, this.#symbols),
+      ...structOpsVariables(elf, this.#symbols, this.#btf),
+    ];
     this.#kconfig = this.#readKconfig();
     this.#readExtra();
   }
@@ -150,10 +155,6 @@ class ObjectReader implements LinkContext {
   }
 
   #readMaps(): DefinedMap[] {
-    if (this.#elf.section("maps"))
-      throw new ObjectError("object/unsupported", "The object defines maps in the old way, in section maps", [
-        "Define them in section .maps, as libbpf 1.0 and later demand",
-      ]);
     const section = this.#elf.section(".maps");
     if (!section) return [];
     const btf = this.#btf;

@@ -8,7 +8,7 @@ export { linkObjects } from "./link/link-objects.ts";
 export { orderMembers } from "./member-order.ts";
 export { PLAN_VERSION } from "./plan.ts";
 export type * from "./plan.ts";
-export { coreResolver, relocate } from "./relocate.ts";
+export { coreResolver, poisonedRelocation, relocate } from "./relocate.ts";
 export type { BtfSymbol, RelocationInputs } from "./relocate.ts";
 export { sectionKind } from "./section-name.ts";
 export type { SectionKind } from "./section-name.ts";

@@ -2,7 +2,7 @@ import { CoreResolver } from "../btf/index.ts";
 import type { Btf, CoreTargets } from "../btf/index.ts";
 import { CALL, CLASS, JUMP, LDIMM64, PSEUDO } from "../isa/index.ts";
 import type { Insn } from "../isa/index.ts";
-import { corePatch, patchOffset } from "./core-patch.ts";
+import { corePatch, patchOffset, POISONED_CORE } from "./core-patch.ts";
 import { ObjectError } from "./error.ts";
 import type { ProgramSpec, Relocation } from "./spec.ts";
 import type { TracepointField } from "./tracepoint-format.ts";
@@ -36,6 +36,12 @@ export function coreResolver(local: Btf, targets: CoreTargets): CoreResolver {
 
 /** Calls to these helper numbers are refused by the verifier: libbpf's way to show an unmet `weak` kfunc. */
 const poisonedKfunc = 2_002_000_000;
+
+/** Which relocation left a call to this helper number, which no kernel has, because it found nothing. */
+export function poisonedRelocation({ relocations }: ProgramSpec, helper: number): Relocation | undefined {
+  const [core, kfunc] = [relocations[helper - POISONED_CORE], relocations[helper - poisonedKfunc]];
+  return core?.kind === "core" ? core : kfunc?.kind === "kfunc" ? kfunc : undefined;
+}
 
 /** The program's instructions as the kernel takes them. The spec is left as it is. */
 export function relocate(program: ProgramSpec, inputs: RelocationInputs): Insn[] {

@@ -1,7 +1,7 @@
 export type { CoreTargets } from "./candidates.ts";
 export { CoreKind, coreSubject, essentialName } from "./relocation.ts";
 export type { CoreRelocation, CoreResolution } from "./relocation.ts";
-export { CoreResolver, describeRelocation } from "./resolver.ts";
+export { CoreResolver, describeRelocation, relocationSubject } from "./resolver.ts";
 export type { Accessor, AccessSpec } from "./spec.ts";
 export { typesAreCompatible } from "./types-match.ts";
 export { minimizeBtf } from "./minimize.ts";

@@ -2,7 +2,13 @@ import type { Btf } from "../btf.ts";
 import { BtfError } from "../error.ts";
 import { BtfIntEncoding, BtfKind, isEnum } from "../kind.ts";
 import { type Candidate, type CoreTargets, findCandidates } from "./candidates.ts";
-import { CoreKind, type CoreRelocation, type CoreResolution, coreSubject } from "./relocation.ts";
+import {
+  CoreKind,
+  type CoreRelocation,
+  type CoreResolution,
+  coreSubject,
+  essentialName,
+} from "./relocation.ts";
 import {
   type AccessSpec,
   localEnumerator,
@@ -90,6 +96,21 @@ export function describeRelocation(local: Btf, relocation: CoreRelocation): stri
     ? `${local.kindName(relocation.typeId).toLowerCase()} ${local.name(relocation.typeId)}`
     : `type ${relocation.typeId}`;
   return `CO-RE relocation ${kind} of ${type} (${relocation.access})`;
+}
+
+/** What a relocation asks for, in C's words: `field struct task_struct.pid`, `type struct file`, `enumerator X`. */
+export function relocationSubject(local: Btf, relocation: CoreRelocation): string {
+  const { rootType, accessors } = localSpec(local, relocation);
+  const kind = local.kind(rootType);
+  const keyword = kind === BtfKind.Typedef ? "" : `${local.kindName(rootType).toLowerCase()} `;
+  const type = `${keyword}${essentialName(local.name(rootType)) || "(anonymous)"}`;
+  const subject = coreSubject(relocation.kind);
+  if (subject === "type") return `type ${type}`;
+  if (subject === "enumerator") return `enumerator ${accessors[0]?.name ?? "?"} of ${type}`;
+  const path = accessors
+    .slice(1)
+    .map(({ name, index }) => (name === undefined ? `[${index}]` : name === "" ? "" : `.${name}`));
+  return `field ${type}${path.join("")}`;
 }
 
 export function localSpec(btf: Btf, relocation: CoreRelocation): AccessSpec {

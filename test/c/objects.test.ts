@@ -1,0 +1,125 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import { CError, compileC } from "../../src/c/index.ts";
+import type { Kernel } from "../../src/kernel/index.ts";
+import { loadObject, type LoadedObject, VerifierError } from "../../src/loader/index.ts";
+import { fromElf, type ObjectSpec } from "../../src/object/index.ts";
+import { openTestKernel } from "../conformance/test-kernel.ts";
+
+const kernel = await openTestKernel();
+const spec = kernel && compileTestObject(kernel);
+const skip = !spec;
+
+afterAll(() => kernel?.[Symbol.dispose]());
+
+function compileTestObject({ files }: Kernel): ObjectSpec | undefined {
+  if (!files.hasBtf()) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), "bpfkit-objects-"));
+  const object = join(folder, "objects.bpf.o");
+  try {
+    const source = fileURLToPath(new URL("objects.bpf.c", import.meta.url));
+    compileC(source, object, {
+      btf: files.btf(),
+      arch: process.arch,
+      args: ["-Wall", "-Wno-unused-function"],
+    });
+    return fromElf(readFileSync(object)).spec;
+  } catch (error) {
+    if (!(error instanceof CError) || error.code === "c/compile") throw error;
+    console.log(`Skipped: ${error.message}`);
+    return undefined;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The result of a program's run, on an empty packet where it wants one. */
+function run(object: LoadedObject, name: string): number {
+  const { fd, spec: program } = object.programs.get(name)!;
+  const data_in = new Uint8Array(64);
+  return (
+    kernel!.bpf("PROG_TEST_RUN", { prog_fd: fd, ...(program.section === "tc" && { data_in }) }).retval | 0
+  );
+}
+
+const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
+const openFiles = (): number => readdirSync("/proc/self/fd").length;
+
+test.skipIf(skip)("maps are as defined, with what they hold from the start", () => {
+  using object = loadObject(spec!, { kernel: kernel! });
+  expect(run(object, "nested")).toBe(0);
+  object.maps.get("second")!.update(u32(0), u32(99));
+  expect(run(object, "nested")).toBe(99);
+  expect(run(object, "caller")).toBe(77);
+  expect(object.maps.get("ring")!.spec.maxEntries).toBe(8192);
+  expect(object.maps.get("sized")!.spec).toMatchObject({ keySize: 4, valueSize: 12 });
+  expect(object.maps.get("old")!.spec).toMatchObject({ type: 2, keySize: 4, valueSize: 8, maxEntries: 3 });
+});
+
+test.skipIf(skip)("global variables keep what programs write", () => {
+  using object = loadObject(spec!, { kernel: kernel! });
+  expect(run(object, "globals")).toBe(47 + 20 + 2);
+  expect(run(object, "globals")).toBe(54 + 40 + 3);
+  const custom = object.maps.get(".data.custom")!.lookup(u32(0))!;
+  expect(new DataView(custom.buffer).getInt32(0, true)).toBe(20);
+  expect(() => object.maps.get(".rodata")!.update(u32(0), new Uint8Array(4))).toThrow(/EPERM/);
+});
+
+test.skipIf(skip)("the kernel's options, variables and functions are found, or known to be missing", () => {
+  using object = loadObject(spec!, { kernel: kernel! });
+  expect(run(object, "symbols")).toBe(0);
+  expect(run(object, "loops")).toBe(10);
+  expect(run(object, "flavours")).toBe(1);
+});
+
+test.skipIf(skip)("struct_ops know their member, and wait to be registered", () => {
+  using object = loadObject(spec!, { kernel: kernel! });
+  const { spec: dummy } = object.maps.get("dummy")!;
+  const descriptors = new BigUint64Array(dummy.contents!.slice().buffer);
+  expect(descriptors).toContain(BigInt(Number(object.programs.get("test_1")!.fd)));
+});
+
+/** The same object with other programs loaded than its sections say. */
+function only(...names: string[]): ObjectSpec {
+  const programs = spec!.programs.map((program) => ({ ...program, autoload: names.includes(program.name) }));
+  return {
+    ...spec!,
+    maps: spec!.maps.map((map) => ({ ...map, slots: [], autocreate: !map.structOps })),
+    programs,
+  };
+}
+
+test.skipIf(skip)("what the kernel's types do not have is named, not numbered", () => {
+  const error = caught(() => loadObject(only("unmet"), { kernel: kernel! }));
+  expect(error).toBeInstanceOf(VerifierError);
+  expect(error).toMatchObject({
+    reason: "this kernel has no field struct task_struct.state_before",
+    hints: [expect.stringContaining("bpf_core_field_exists")],
+  });
+});
+
+test.skipIf(skip)("a replacement needs the program whose function it replaces", () => {
+  const error = caught(() => loadObject(only("replacement"), { kernel: kernel! }));
+  expect(error).toMatchObject({ code: "loader/no-target" });
+});
+
+test.skipIf(skip)("a failed load leaves nothing open, and a good one nothing behind", () => {
+  const before = openFiles();
+  expect(() => loadObject(only("unmet"), { kernel: kernel! })).toThrow();
+  const broken = { ...spec!, maps: [...spec!.maps, { ...spec!.maps[0]!, name: "broken", maxEntries: 0 }] };
+  expect(() => loadObject(broken, { kernel: kernel! })).toThrow(/MAP_CREATE.* of map broken/);
+  loadObject(spec!, { kernel: kernel! })[Symbol.dispose]();
+  expect(openFiles()).toBe(before);
+});
+
+function caught(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}

@@ -1,20 +1,12 @@
 import { readFileSync } from "node:fs";
-import { btfFromFile, cHeader, parseBtf } from "../btf/index.ts";
+import { btfFromFile, cHeaderBytes } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
-import { btfData, mapInfo, programInfo } from "../inspect/index.ts";
-import type { Kernel } from "../kernel/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { rawJson, rawText } from "./btf-raw.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { openById, openOne } from "./handle.ts";
+import type { TypeSource } from "./kernel-types.ts";
 import { ToolError } from "./tool-error.ts";
-
-/** Types to print, and which of them alone where the command names some. */
-interface Source {
-  readonly btf: Btf;
-  readonly roots: readonly number[] | undefined;
-}
 
 /** btf dump { file F... | id N | prog PROG | map MAP [key|value|kv|all] } [format raw|c] [unsorted] [root_id N]... */
 export const dumpBtf: Command = async (context) => {
@@ -28,7 +20,7 @@ export const dumpBtf: Command = async (context) => {
     if (!btf.has(root)) throw new ToolError(`invalid root ID: ${root}`, BAD_FILE);
   if (style.c) {
     if (options.json) throw new ToolError("JSON output for C-syntax dump is not supported", NOT_SUPPORTED);
-    const text = cHeader(btf, {
+    const text = cHeaderBytes(btf, {
       ...(roots && { roots }),
       order: style.sorted ? "sorted" : "id",
       exact: style.exact,
@@ -71,25 +63,13 @@ function takeStyle(args: Arguments, filtered: boolean): Style {
   return style;
 }
 
-async function openSource(context: CommandContext): Promise<Source> {
-  const { args, options, kernel: open } = context;
-  if (args.accept("file")) return { btf: fileTypes(takeFiles(args), options.baseBtf), roots: undefined };
-  const kernel = await open();
+async function openSource(context: CommandContext): Promise<TypeSource> {
+  const { args, options } = context;
   const base = options.baseBtf;
-  if (args.accept("id")) return { btf: kernelBtf(kernel, args.id("id"), base), roots: undefined };
-  if (args.accept("prog")) {
-    using program = openOne(kernel, "prog", args);
-    return { btf: ownBtf(kernel, programInfo(kernel, program.fd).btfId, base), roots: undefined };
-  }
-  if (!args.accept("map")) throw new ToolError(`unrecognized BTF source specifier: '${args.peek() ?? ""}'`);
-  using map = openOne(kernel, "map", args);
-  const info = mapInfo(kernel, map.fd);
-  const btf = ownBtf(kernel, info.btfId, base);
-  if (args.accept("key")) return { btf, roots: [info.btfKeyTypeId] };
-  if (args.accept("value")) return { btf, roots: [info.btfValueTypeId] };
-  if (args.accept("all")) return { btf, roots: undefined };
-  args.accept("kv");
-  return { btf, roots: [info.btfKeyTypeId, info.btfValueTypeId] };
+  if (args.accept("file")) return { btf: fileTypes(takeFiles(args), base), roots: undefined };
+  // What the kernel is asked with takes longer to load than most files to print.
+  const { kernelTypes } = await import("./kernel-types.ts");
+  return kernelTypes(context, base === undefined ? undefined : () => readTypes(base));
 }
 
 const SYSFS = "/sys/kernel/btf/";
@@ -128,40 +108,28 @@ function readTypes(path: string, base?: Btf): Btf {
     return btfFromFile(bytes, base);
   } catch (error) {
     if (!(error instanceof BpfkitError)) throw error;
-    throw new ToolError(`failed to load BTF from ${path}: ${error.message}`, BAD_FILE, error.hints);
+    throw new ToolError(`failed to load BTF from ${path}: ${error.message}`, fileCode(bytes), error.hints);
   }
 }
 
-function ownBtf(kernel: Kernel, id: number, base: string | undefined): Btf {
-  if (id === 0) throw new ToolError("no BTF is associated with this object");
-  return kernelBtf(kernel, id, base);
-}
+/** ELF's first bytes, and BTF's. */
+const ELF_MAGIC = 0x7f;
+const BTF_MAGIC = 0x9f;
 
-/** Modules continue the kernel's own BTF. */
-function kernelBtf(kernel: Kernel, id: number, base: string | undefined): Btf {
-  const fd = openById(kernel, "btf", id);
-  try {
-    const bytes = btfData(kernel, fd);
-    if (!isSplit(bytes)) return parseBtf(bytes);
-    return parseBtf(bytes, base === undefined ? parseBtf(kernel.files.btf()) : readTypes(base));
-  } finally {
-    kernel.close(fd);
-  }
-}
-
-const STRING_OFFSET = 16;
-const HEADER_LENGTH = 4;
-
-/** The first string of BTF that stands alone is empty. */
-function isSplit(bytes: Uint8Array): boolean {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const at = view.getUint32(HEADER_LENGTH, true) + view.getUint32(STRING_OFFSET, true);
-  return at < bytes.length && bytes[at] !== 0;
+/** bpftool's exit code for a file that holds no BTF depends on what it took the file for. */
+function fileCode(bytes: Uint8Array): number {
+  if (bytes.length < 2) return NO_BYTES;
+  if (bytes[0] === ELF_MAGIC) return NO_SECTION;
+  return bytes[0] === BTF_MAGIC ? BAD_FILE : NO_ELF;
 }
 
 /** ENOENT and EINVAL as exit codes: bpftool's are `-errno & 255`. */
 const NO_FILE = 254;
 const BAD_FILE = 234;
+/** EIO and ENODATA, and libbpf's own number for what is no ELF file (4001). */
+const NO_BYTES = 251;
+const NO_SECTION = 195;
+const NO_ELF = 95;
 /** E2BIG and ENOTSUP (EOPNOTSUPP). */
 const TOO_MANY = 249;
 const NOT_SUPPORTED = 161;
@@ -172,7 +140,7 @@ function readBytes(path: string): Uint8Array {
   } catch (cause) {
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
     const reason = missing ? "No such file or directory" : String(cause);
-    throw new ToolError(`failed to load BTF from ${path}: ${reason}`, missing ? NO_FILE : BAD_FILE, [
+    throw new ToolError(`failed to load BTF from ${path}: ${reason}`, missing ? NO_FILE : NO_BYTES, [
       "Kernels without BTF of their own need a file: from the distribution's debug package, or from BTFhub",
     ]);
   }

@@ -1,8 +1,10 @@
 import { btfInfo, eachObject, mapInfo, objectHolders, programInfo } from "../inspect/index.ts";
 import type { BtfInfo, Holder } from "../inspect/index.ts";
+import type { Kernel } from "../kernel/index.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { openById } from "./handle.ts";
+import { ToolError } from "./tool-error.ts";
 import { holdersJson, holdersText } from "./holders-text.ts";
 
 interface ShownBtf {
@@ -16,8 +18,7 @@ export const showBtf: Command = async ({ args, kernel: open }) => {
   const kernel = await open();
   const wanted = takeId(args);
   args.end();
-  // One that is not there is an error, with the kernel's reason.
-  if (wanted !== undefined) kernel.close(openById(kernel, "btf", wanted));
+  if (wanted !== undefined) requireBtf(kernel, wanted);
   const programs = [...eachObject(kernel, "prog", programInfo)];
   const maps = [...eachObject(kernel, "map", mapInfo)];
   const holders = objectHolders(kernel.files, "btf");
@@ -43,6 +44,15 @@ export const showBtf: Command = async ({ args, kernel: open }) => {
       })),
   };
 };
+
+/** One that is not there is an error, with the kernel's reason. */
+function requireBtf(kernel: Kernel, id: number): void {
+  try {
+    kernel.close(openById(kernel, "btf", id));
+  } catch (error) {
+    throw error instanceof ToolError ? new ToolError(error.message, 255, error.hints) : error;
+  }
+}
 
 function takeId(args: Arguments): number | undefined {
   if (args.left === 0) return undefined;

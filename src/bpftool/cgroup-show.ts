@@ -6,6 +6,7 @@ import type { CgroupProgram } from "../inspect/index.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { BPF_ATTACH_FLAG, ERRNO, errnoMessage } from "../uapi/index.ts";
+import { lazy } from "../util/index.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { fullProgramName } from "./handle.ts";
@@ -27,7 +28,8 @@ export const showCgroup: Command = async ({ args, kernel: open }) => {
   const path = args.take("CGROUP");
   const effective = takeEffective(args);
   args.end();
-  const programs = query(await open(), path, effective);
+  const kernel = await open();
+  const programs = query(kernel, path, effective, new TargetNames(kernel));
   return {
     text: () =>
       programs.length === 0
@@ -45,8 +47,9 @@ export const showCgroupTree: Command = async ({ args, kernel: open }) => {
   args.end();
   const kernel = await open();
   const top = root ?? mountedRoot(kernel);
+  const names = new TargetNames(kernel);
   const groups = [...directoriesOf(top)].flatMap((cgroup) => {
-    const programs = query(kernel, cgroup, effective);
+    const programs = query(kernel, cgroup, effective, names);
     return programs.length === 0 ? [] : [{ cgroup, programs }];
   });
   return {
@@ -69,9 +72,9 @@ function takeEffective(args: Arguments): boolean {
   return args.accept("effective");
 }
 
-function query(kernel: Kernel, path: string, effective: boolean): ShownProgram[] {
+function query(kernel: Kernel, path: string, effective: boolean, names: TargetNames): ShownProgram[] {
   try {
-    return cgroupPrograms(kernel, path, effective).flatMap((program) => shown(kernel, program) ?? []);
+    return cgroupPrograms(kernel, path, effective).flatMap((program) => shown(kernel, program, names) ?? []);
   } catch (error) {
     if (error instanceof SyscallError)
       throw new ToolError(
@@ -88,7 +91,7 @@ function query(kernel: Kernel, path: string, effective: boolean): ShownProgram[]
 }
 
 /** Undefined for a program that went away since it was found. */
-function shown(kernel: Kernel, program: CgroupProgram): ShownProgram | undefined {
+function shown(kernel: Kernel, program: CgroupProgram, names: TargetNames): ShownProgram | undefined {
   try {
     return withObject(kernel, "prog", program.id, (fd) => {
       const { attachBtfId, attachBtfObject } = programInfo(kernel, fd);
@@ -97,7 +100,7 @@ function shown(kernel: Kernel, program: CgroupProgram): ShownProgram | undefined
         name: fullProgramName(kernel, fd),
         attachBtfObject,
         attachBtfId,
-        attachName: attachBtfId === 0 ? undefined : kernelTypeName(kernel, attachBtfObject, attachBtfId),
+        attachName: names.of(attachBtfObject, attachBtfId),
       };
     });
   } catch (error) {
@@ -106,11 +109,32 @@ function shown(kernel: Kernel, program: CgroupProgram): ShownProgram | undefined
   }
 }
 
-function kernelTypeName(kernel: Kernel, object: number, id: number): string | undefined {
-  const { name, kernel: own } = withObject(kernel, "btf", object, (fd) => btfInfo(kernel, fd));
-  if (!own || name !== "vmlinux" || !kernel.files.hasBtf()) return undefined;
-  const types = parseBtf(kernel.files.btf());
-  return types.has(id) ? types.name(id) : undefined;
+/**
+ * Names of what programs are attached to, as bpftool says them: until it has met a program with a target it takes
+ * those without one for attached to the kernel's type 0, which has an empty name.
+ */
+class TargetNames {
+  readonly #kernel: Kernel;
+  #object = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  of(object: number, id: number): string | undefined {
+    const { files } = this.#kernel;
+    if (!files.hasBtf()) return undefined;
+    if (this.#object === 0 && object !== 0 && this.#isKernel(object)) this.#object = object;
+    if (object !== this.#object) return undefined;
+    return id === 0 ? "" : this.#types().name(id);
+  }
+
+  readonly #types = lazy(() => parseBtf(this.#kernel.files.btf()));
+
+  #isKernel(object: number): boolean {
+    const { name, kernel } = withObject(this.#kernel, "btf", object, (fd) => btfInfo(this.#kernel, fd));
+    return kernel && name === "vmlinux";
+  }
 }
 
 function mountedRoot(kernel: Kernel): string {

@@ -144,7 +144,7 @@ function probe(
     { kind: "helpers", lists: helpers },
     {
       kind: "misc",
-      features: MISC_NAMES.map((row) => ({ ...row, there: prober.takes(MISC_PROBES[row.probe]) })),
+      features: MISC_NAMES.map((row) => ({ ...row, there: prober.takes(MISC_PROBES[row.probe]()) })),
     },
   ];
 }

@@ -112,7 +112,9 @@ export function openById(kernel: Kernel, kind: ObjectKind, id: number): Fd {
     return openObject(kernel, kind, id);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    throw new ToolError(`${NOT_OPENED[kind](id)}: ${errnoMessage(error.errno)}`, 255, error.hints);
+    // For links and BTF bpftool ends with the errno, negated.
+    const code = kind === "link" || kind === "btf" ? -error.errno & 255 : 255;
+    throw new ToolError(`${NOT_OPENED[kind](id)}: ${errnoMessage(error.errno)}`, code, error.hints);
   }
 }
 

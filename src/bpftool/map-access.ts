@@ -21,7 +21,7 @@ export const lookupMap: Command = async ({ args, kernel: open, inform }) => {
   const opened = openedMap(kernel, object.fd);
   using element = takeElement(opened, args, { value: false, flags: false, inform });
   const { key } = element;
-  const value = calling("lookup", () => opened.map.lookup(key));
+  const value = calling("lookup failed", () => opened.map.lookup(key));
   if (value) return foundAnswer(opened, key, value);
   return {
     text: () => `key:\n${hexText(key)}\n\nNot found\n`,
@@ -37,7 +37,7 @@ export const updateMap: Command = async ({ args, kernel: open, inform }) => {
   using object = openOne(kernel, "map", args);
   const opened = openedMap(kernel, object.fd);
   using element = takeElement(opened, args, { value: true, flags: true, inform });
-  calling("update", () => opened.map.update(element.key, element.value, element.flags));
+  calling("update failed", () => opened.map.update(element.key, element.value, element.flags));
   return DONE;
 };
 
@@ -48,7 +48,7 @@ export const deleteFromMap: Command = async ({ args, kernel: open, inform }) => 
   using object = openOne(kernel, "map", args);
   const opened = openedMap(kernel, object.fd);
   using element = takeElement(opened, args, { value: false, flags: false, inform });
-  if (!calling("delete", () => opened.map.delete(element.key)))
+  if (!calling("delete failed", () => opened.map.delete(element.key)))
     throw new ToolError(`delete failed: ${errnoMessage(ERRNO.ENOENT)}`, NOT_FOUND);
   return DONE;
 };
@@ -63,7 +63,7 @@ export const nextKey: Command = async ({ args, kernel: open, inform }) => {
   using element = given ? takeElement(opened, args, { value: false, flags: false, inform }) : undefined;
   const key = element?.key;
   const next_key = new Uint8Array(opened.info.keySize);
-  const found = calling("getting the next key", () =>
+  const found = calling("can't get next key", () =>
     kernel.bpf("MAP_GET_NEXT_KEY", { map_fd: object.fd, key, next_key }),
   );
   if (!found) throw new ToolError(`can't get next key: ${errnoMessage(ERRNO.ENOENT)}`, NOT_FOUND);
@@ -81,7 +81,9 @@ export const popFromMap: Command = async ({ args, kernel: open }) => {
   args.end();
   const opened = openedMap(kernel, object.fd);
   const value = new Uint8Array(opened.info.valueSize);
-  const found = calling("pop", () => kernel.bpf("MAP_LOOKUP_AND_DELETE_ELEM", { map_fd: object.fd, value }));
+  const found = calling("pop failed", () =>
+    kernel.bpf("MAP_LOOKUP_AND_DELETE_ELEM", { map_fd: object.fd, value }),
+  );
   if (found) return foundAnswer(opened, new Uint8Array(0), value);
   return { text: () => "Error: empty map\n", json: () => null, exitCode: NOT_FOUND };
 };
@@ -92,7 +94,7 @@ export const freezeMap: Command = async ({ args, kernel: open }) => {
   const kernel = await open();
   using object = openOne(kernel, "map", args);
   args.end();
-  calling("freezing the map", () => kernel.bpf("MAP_FREEZE", { map_fd: object.fd }));
+  calling("failed to freeze map", () => kernel.bpf("MAP_FREEZE", { map_fd: object.fd }));
   return DONE;
 };
 
@@ -112,6 +114,6 @@ function calling<T>(what: string, call: () => T): T {
     return call();
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    throw new ToolError(`${what} failed: ${errnoMessage(error.errno)}`, -error.errno & 255, error.hints);
+    throw new ToolError(`${what}: ${errnoMessage(error.errno)}`, -error.errno & 255, error.hints);
   }
 }

@@ -40,7 +40,8 @@ function answer(maps: readonly DumpedMap[], exitCode: number): Answer {
         .map(({ opened, entries }) => {
           const head = headed ? mapHeadText(opened.info) : "";
           const body = entries.map((entry) => entryText(opened, entry)).join("");
-          return `${head}${body}Found ${entries.length} element${entries.length === 1 ? "" : "s"}\n`;
+          const count = entries.filter(({ value }) => typeof value !== "number").length;
+          return `${head}${body}Found ${count} element${count === 1 ? "" : "s"}\n`;
         })
         .join("\n");
     },

@@ -7,6 +7,7 @@ import type { Arguments } from "./arguments.ts";
 import { DONE } from "./command.ts";
 import type { Command } from "./command.ts";
 import { openOne } from "./handle.ts";
+import type { OpenObject } from "./handle.ts";
 import { ToolError } from "./tool-error.ts";
 
 const EINVAL = 234;
@@ -33,7 +34,7 @@ export const attachToNet: Command = async ({ args, kernel: open }) => {
   args.require(5, "net attach");
   const type = takeType(args);
   const kernel = await open();
-  using program = openOne(kernel, "prog", args);
+  using program = takeProgram(kernel, args);
   const ifindex = takeDevice(kernel, args);
   const extra = takeExtra(args, type);
   refusals(type, "attach", () => {
@@ -72,6 +73,14 @@ function takeType(args: Arguments): NetType {
   throw new ToolError(`invalid net attach/detach type: ${word}`, EINVAL, [
     `One of: ${TYPES.map(({ name }) => name).join(", ")}`,
   ]);
+}
+
+function takeProgram(kernel: Kernel, args: Arguments): OpenObject {
+  try {
+    return openOne(kernel, "prog", args);
+  } catch (error) {
+    throw error instanceof ToolError ? new ToolError(error.message, EINVAL, error.hints) : error;
+  }
 }
 
 function takeDevice(kernel: Kernel, args: Arguments): number {

@@ -1,9 +1,12 @@
 import { SyscallError } from "../kernel/index.ts";
+import type { Kernel } from "../kernel/index.ts";
 import { errnoMessage } from "../uapi/index.ts";
+import type { Arguments } from "./arguments.ts";
 import { pinObject } from "./bpffs.ts";
 import { DONE } from "./command.ts";
 import type { Answer, Command, CommandContext } from "./command.ts";
 import { openOne } from "./handle.ts";
+import type { OpenObject } from "./handle.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** prog pin PROG FILE, and its kin for maps and links. */
@@ -28,7 +31,7 @@ async function pin(
 export const detachLink: Command = async ({ args, kernel: open }) => {
   args.require(2, "link detach");
   const kernel = await open();
-  using link = openOne(kernel, "link", args);
+  using link = openLink(kernel, args);
   args.end();
   try {
     kernel.bpf("LINK_DETACH", { link_fd: link.fd });
@@ -40,3 +43,14 @@ export const detachLink: Command = async ({ args, kernel: open }) => {
   }
   return DONE;
 };
+
+/** bpftool's code for a link that cannot be opened to be detached. */
+const NOT_OPENED = 1;
+
+function openLink(kernel: Kernel, args: Arguments): OpenObject {
+  try {
+    return openOne(kernel, "link", args);
+  } catch (error) {
+    throw error instanceof ToolError ? new ToolError(error.message, NOT_OPENED, error.hints) : error;
+  }
+}

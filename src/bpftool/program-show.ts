@@ -32,7 +32,7 @@ export const showPrograms: Command = async ({ args, kernel: open, options }) => 
   if (options.tree) return showProgramTree(kernel, named?.fds);
   const holders = objectHolders(kernel.files, "prog");
   const pins = options.pins ? pinnedPaths(kernel, "prog") : undefined;
-  const bootTime = kernel.clock("realtime") - kernel.clock("boottime");
+  const bootTime = timeOfBoot(kernel);
   const read = (host: Kernel, fd: Fd): ShownProgram => {
     const info = programInfo(host, fd);
     return {
@@ -80,6 +80,13 @@ function programJson(program: ShownProgram): Json {
     pids: holdersJson(holders),
     metadata: metadataJson(metadata),
   };
+}
+
+/** Nanoseconds since 1970; the clocks are read around each other, as no call reads both. */
+function timeOfBoot(kernel: Kernel): bigint {
+  const before = kernel.clock("boottime");
+  const now = kernel.clock("realtime");
+  return now - (before + kernel.clock("boottime")) / 2n;
 }
 
 /** strftime's `%FT%T%z`. */

@@ -107,6 +107,25 @@ export class Btf {
     return this.#firstString + this.#strings.length;
   }
 
+  /**
+   * Words, starts and strings of all types from id 1, those of the base included: for loops over everything.
+   * `starts` are indices into `words`; the strings end in NUL.
+   */
+  sections(): { readonly words: Uint32Array; readonly starts: Uint32Array; readonly strings: Uint8Array } {
+    const own = { words: this.#words, starts: this.#starts, strings: this.#strings };
+    const base = this.base?.sections();
+    if (!base) return own;
+    return {
+      words: concatenate(Uint32Array, base.words, own.words),
+      starts: concatenate(
+        Uint32Array,
+        base.starts,
+        own.starts.map((start) => start + base.words.length),
+      ),
+      strings: concatenate(Uint8Array, base.strings, own.strings),
+    };
+  }
+
   has(id: number): boolean {
     return id >= 0 && id < this.typeCount;
   }
@@ -476,6 +495,17 @@ export class Btf {
   #wrongKind(id: number, what: string): BtfError {
     return new BtfError("btf/wrong-kind", `BTF type ${id} (${this.kindName(id)}) ${what}`);
   }
+}
+
+function concatenate<T extends Uint32Array | Uint8Array>(
+  Kind: new (length: number) => T,
+  one: T,
+  other: T,
+): T {
+  const joined = new Kind(one.length + other.length);
+  joined.set(one);
+  joined.set(other, one.length);
+  return joined;
 }
 
 function isNamePart(byte: number | undefined): boolean {

@@ -20,7 +20,7 @@ export { decodeBtfExt, encodeBtfExt } from "./ext.ts";
 export type { BtfExtFunction, BtfExtLine, BtfExtRelocation, BtfExtSection } from "./ext.ts";
 export { olderBtf, sanitizeBtf } from "./sanitize.ts";
 export type { BtfFeatures } from "./sanitize.ts";
-export { cHeader } from "./dump/c-header.ts";
+export { cHeader, cHeaderBytes } from "./dump/c-header.ts";
 export type { CHeaderOptions } from "./dump/c-header.ts";
 export { dedupBtf } from "./dedup.ts";
 export type { DeduplicatedBtf } from "./dedup.ts";

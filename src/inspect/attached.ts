@@ -13,12 +13,38 @@ export interface CgroupProgram {
   readonly flags: number;
 }
 
+/** In the order in which they are shown. */
 const CGROUP_TYPES: readonly number[] = [
-  ...Object.entries(BPF_ATTACH_TYPE)
-    .filter(([name]) => name.startsWith("CGROUP_"))
-    .map(([, type]) => type),
+  BPF_ATTACH_TYPE.CGROUP_INET_INGRESS,
+  BPF_ATTACH_TYPE.CGROUP_INET_EGRESS,
+  BPF_ATTACH_TYPE.CGROUP_INET_SOCK_CREATE,
+  BPF_ATTACH_TYPE.CGROUP_INET_SOCK_RELEASE,
+  BPF_ATTACH_TYPE.CGROUP_INET4_BIND,
+  BPF_ATTACH_TYPE.CGROUP_INET6_BIND,
+  BPF_ATTACH_TYPE.CGROUP_INET4_POST_BIND,
+  BPF_ATTACH_TYPE.CGROUP_INET6_POST_BIND,
+  BPF_ATTACH_TYPE.CGROUP_INET4_CONNECT,
+  BPF_ATTACH_TYPE.CGROUP_INET6_CONNECT,
+  BPF_ATTACH_TYPE.CGROUP_UNIX_CONNECT,
+  BPF_ATTACH_TYPE.CGROUP_INET4_GETPEERNAME,
+  BPF_ATTACH_TYPE.CGROUP_INET6_GETPEERNAME,
+  BPF_ATTACH_TYPE.CGROUP_UNIX_GETPEERNAME,
+  BPF_ATTACH_TYPE.CGROUP_INET4_GETSOCKNAME,
+  BPF_ATTACH_TYPE.CGROUP_INET6_GETSOCKNAME,
+  BPF_ATTACH_TYPE.CGROUP_UNIX_GETSOCKNAME,
+  BPF_ATTACH_TYPE.CGROUP_UDP4_SENDMSG,
+  BPF_ATTACH_TYPE.CGROUP_UDP6_SENDMSG,
+  BPF_ATTACH_TYPE.CGROUP_UNIX_SENDMSG,
+  BPF_ATTACH_TYPE.CGROUP_UDP4_RECVMSG,
+  BPF_ATTACH_TYPE.CGROUP_UDP6_RECVMSG,
+  BPF_ATTACH_TYPE.CGROUP_UNIX_RECVMSG,
+  BPF_ATTACH_TYPE.CGROUP_SOCK_OPS,
+  BPF_ATTACH_TYPE.CGROUP_DEVICE,
+  BPF_ATTACH_TYPE.CGROUP_SYSCTL,
+  BPF_ATTACH_TYPE.CGROUP_GETSOCKOPT,
+  BPF_ATTACH_TYPE.CGROUP_SETSOCKOPT,
   BPF_ATTACH_TYPE.LSM_CGROUP,
-].sort((a, b) => a - b);
+];
 /** BPF_F_QUERY_EFFECTIVE. */
 const EFFECTIVE = 1;
 const MOST_PROGRAMS = 1024;
@@ -148,14 +174,20 @@ const NAME_SIZE = 4096;
 /** All of them, of processes that may be looked into. */
 export function* taskPrograms(kernel: Kernel): Generator<TaskProgram> {
   requirePrivilege(kernel);
-  for (const name of kernel.files.directory("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    for (const fd of kernel.files.directory(`/proc/${pid}/fd`)) {
-      const found = queryDescriptor(kernel, pid, Number(fd));
+  for (const pid of numbersIn(kernel, "/proc"))
+    for (const fd of numbersIn(kernel, `/proc/${pid}/fd`)) {
+      const found = queryDescriptor(kernel, pid, fd);
       if (found) yield found;
     }
-  }
+}
+
+/** Names in a directory that are numbers, ascending. */
+function numbersIn({ files }: Kernel, directory: string): number[] {
+  return files
+    .directory(directory)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((one, other) => one - other);
 }
 
 /** Undefined for descriptors of anything else, and for those that were closed meanwhile. */

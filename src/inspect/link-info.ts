@@ -96,7 +96,20 @@ export function linkInfo(kernel: Kernel, fd: Fd): LinkInfo {
   };
 }
 
-/** Asks a second time, with room for the texts and arrays that the first answer gave the sizes of. */
+type Field = Parameters<Info["offset"]>[0];
+
+/** What a second question gives, with room for the texts and arrays that the first answer gave the sizes of. */
+interface DetailRequest {
+  readonly text?: { readonly pointer: Field; readonly length: Field };
+  /** All of one length. */
+  readonly arrays?: { readonly count: Field; readonly pointers: readonly Field[] };
+}
+
+interface DetailAnswer {
+  readonly text: string;
+  readonly arrays: readonly (readonly bigint[])[];
+}
+
 class DetailReader {
   readonly info: Info;
   readonly #kernel: Kernel;
@@ -108,26 +121,31 @@ class DetailReader {
     this.info = info;
   }
 
-  text(pointer: Parameters<Info["offset"]>[0], length: Parameters<Info["offset"]>[0]): string {
-    const buffer = new Uint8Array(TEXT_SIZE);
-    this.#ask([[length, TEXT_SIZE]], [{ offset: this.info.offset(pointer), buffer }]);
-    return Buffer.from(buffer.subarray(0, Math.max(0, buffer.indexOf(0)))).toString();
+  text(pointer: Field, length: Field): string {
+    return this.ask({ text: { pointer, length } }).text;
   }
 
-  u64s(pointer: Parameters<Info["offset"]>[0], count: Parameters<Info["offset"]>[0]): bigint[] {
-    const length = this.info.number(count);
-    const buffer = new Uint8Array(length * 8);
-    if (length > 0) this.#ask([[count, length]], [{ offset: this.info.offset(pointer), buffer }]);
-    return readU64s(buffer, length);
-  }
-
-  #ask(
-    sizes: readonly (readonly [Parameters<Info["offset"]>[0], number])[],
-    pointers: readonly InfoPointer[],
-  ): void {
-    const info = new StructReader("bpf_link_info");
-    for (const [field, size] of sizes) info.setNumber(field, size);
-    this.#kernel.objectInfo(this.#fd, info.bytes, pointers);
+  /** In one question: the kernel refuses some arrays without others. */
+  ask({ text, arrays }: DetailRequest): DetailAnswer {
+    const again = new StructReader("bpf_link_info");
+    const pointers: InfoPointer[] = [];
+    const textBuffer = new Uint8Array(text ? TEXT_SIZE : 0);
+    if (text) {
+      again.setNumber(text.length, TEXT_SIZE);
+      pointers.push({ offset: again.offset(text.pointer), buffer: textBuffer });
+    }
+    const count = arrays ? this.info.number(arrays.count) : 0;
+    const buffers = (arrays?.pointers ?? []).map((pointer) => {
+      const buffer = new Uint8Array(count * 8);
+      if (count > 0) pointers.push({ offset: again.offset(pointer), buffer });
+      return buffer;
+    });
+    if (arrays) again.setNumber(arrays.count, count);
+    if (pointers.length > 0) this.#kernel.objectInfo(this.#fd, again.bytes, pointers);
+    return {
+      text: Buffer.from(textBuffer.subarray(0, Math.max(0, textBuffer.indexOf(0)))).toString(),
+      arrays: buffers.map((buffer) => readU64s(buffer, count)),
+    };
   }
 }
 
@@ -196,28 +214,49 @@ function readDetail(reader: DetailReader): LinkDetail {
         flags: info.number("netfilter.flags"),
       };
     case BPF_LINK_TYPE.KPROBE_MULTI:
-      return {
-        kind: "kprobe_multi",
-        return: (info.number("kprobe_multi.flags") & 1) !== 0,
-        addresses: reader.u64s("kprobe_multi.addrs", "kprobe_multi.count"),
-        cookies: reader.u64s("kprobe_multi.cookies", "kprobe_multi.count"),
-        missed: info.bigint("kprobe_multi.missed"),
-      };
+      return readKprobeMulti(reader);
     case BPF_LINK_TYPE.UPROBE_MULTI:
-      return {
-        kind: "uprobe_multi",
-        return: (info.number("uprobe_multi.flags") & 1) !== 0,
-        path: reader.text("uprobe_multi.path", "uprobe_multi.path_size"),
-        offsets: reader.u64s("uprobe_multi.offsets", "uprobe_multi.count"),
-        counterOffsets: reader.u64s("uprobe_multi.ref_ctr_offsets", "uprobe_multi.count"),
-        cookies: reader.u64s("uprobe_multi.cookies", "uprobe_multi.count"),
-        pid: info.number("uprobe_multi.pid"),
-      };
+      return readUprobeMulti(reader);
     case BPF_LINK_TYPE.PERF_EVENT:
       return readPerfEvent(reader);
     default:
       return { kind: "none" };
   }
+}
+
+function readKprobeMulti(reader: DetailReader): LinkDetail {
+  const { info } = reader;
+  const [addresses = [], cookies = []] = reader.ask({
+    arrays: { count: "kprobe_multi.count", pointers: ["kprobe_multi.addrs", "kprobe_multi.cookies"] },
+  }).arrays;
+  return {
+    kind: "kprobe_multi",
+    return: (info.number("kprobe_multi.flags") & 1) !== 0,
+    addresses,
+    cookies,
+    missed: info.bigint("kprobe_multi.missed"),
+  };
+}
+
+function readUprobeMulti(reader: DetailReader): LinkDetail {
+  const { info } = reader;
+  const { text, arrays } = reader.ask({
+    text: { pointer: "uprobe_multi.path", length: "uprobe_multi.path_size" },
+    arrays: {
+      count: "uprobe_multi.count",
+      pointers: ["uprobe_multi.offsets", "uprobe_multi.ref_ctr_offsets", "uprobe_multi.cookies"],
+    },
+  });
+  const [offsets = [], counterOffsets = [], cookies = []] = arrays;
+  return {
+    kind: "uprobe_multi",
+    return: (info.number("uprobe_multi.flags") & 1) !== 0,
+    path: text,
+    offsets,
+    counterOffsets,
+    cookies,
+    pid: info.number("uprobe_multi.pid"),
+  };
 }
 
 function readPerfEvent(reader: DetailReader): LinkDetail {

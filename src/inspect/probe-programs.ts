@@ -119,13 +119,24 @@ const MANY_INSNS = 4096;
 export type MiscFeature = "largePrograms" | "boundedLoops" | "isaV2" | "isaV3" | "isaV4";
 
 /** Abilities of the verifier that come with no new type or helper. */
-export const MISC_PROBES: Readonly<Record<MiscFeature, readonly Insn[]>> = {
+export const MISC_PROBES: Readonly<Record<MiscFeature, () => readonly Insn[]>> = {
   /** More than 4096 instructions (5.2; c04c0d2b968a). */
-  largePrograms: [...Array.from({ length: MANY_INSNS }, () => moveImmediate(0, 1)), exit()],
+  largePrograms: () => [...Array.from({ length: MANY_INSNS }, () => moveImmediate(0, 1)), exit()],
   /** Loops whose end the verifier can see (5.3; 2589726d12a1). */
-  boundedLoops: [moveImmediate(0, 10), aluImmediate("SUB", 0, 1), branchImmediate("JNE", 0, 0, -2), exit()],
-  isaV2: [moveImmediate(0, 0), branchImmediate("JLT", 0, 0, 1), moveImmediate(0, 1), exit()],
-  isaV3: [moveImmediate(0, 0), branchImmediate("JLT", 0, 0, 1, 32), moveImmediate(0, 1), exit()],
+  boundedLoops: () => [
+    moveImmediate(0, 10),
+    aluImmediate("SUB", 0, 1),
+    branchImmediate("JNE", 0, 0, -2),
+    exit(),
+  ],
+  isaV2: () => [moveImmediate(0, 0), branchImmediate("JLT", 0, 0, 1), moveImmediate(0, 1), exit()],
+  isaV3: () => [moveImmediate(0, 0), branchImmediate("JLT", 0, 0, 1, 32), moveImmediate(0, 1), exit()],
   /** gotol +1 (6.6; 1f9a1ea821ff). */
-  isaV4: [moveImmediate(0, 0), branchImmediate("JEQ", 0, 1, 1, 32), jumpFar(1), moveImmediate(0, 1), exit()],
+  isaV4: () => [
+    moveImmediate(0, 0),
+    branchImmediate("JEQ", 0, 1, 1, 32),
+    jumpFar(1),
+    moveImmediate(0, 1),
+    exit(),
+  ],
 };

@@ -1,11 +1,16 @@
-import type { Btf } from "../btf.ts";
 import { BtfError } from "../error.ts";
-import { BtfKind, isComposite } from "../kind.ts";
-import { CWriter } from "./c-writer.ts";
+import { BtfKind } from "../kind.ts";
+import type { CWriter } from "./c-writer.ts";
+import { elementOf, HEAD, nameOf, onwardOf, targetOf, textAt, vlenOf } from "./type-table.ts";
+import type { TypeTable } from "./type-table.ts";
 
 const Order = { None: 0, Running: 1, Done: 2 } as const;
 const Emit = { None: 0, Running: 1, Done: 2 } as const;
-type Strength = "strong" | "weak";
+const STRONG = true;
+const WEAK = false;
+const UNKNOWN = 0;
+const NO = 1;
+const YES = 2;
 
 /** GCC's names for vector elements, which other compilers do not know. */
 const missingAliases: ReadonlyMap<string, string> = new Map([
@@ -22,92 +27,143 @@ const maxDepth = 1024;
  * then the definitions in that order, with forward declarations where pointers make a cycle.
  */
 export class CEmitter {
-  readonly #btf: Btf;
+  readonly #table: TypeTable;
   readonly #writer: CWriter;
   readonly #order: Uint8Array;
   readonly #emit: Uint8Array;
   readonly #forwarded: Uint8Array;
-  readonly #referenced: Uint8Array;
-  #queue: number[] = [];
+  readonly #queue: number[] = [];
   #stepsLeft: number;
 
-  constructor(btf: Btf, writer: CWriter) {
-    this.#btf = btf;
+  constructor(table: TypeTable, writer: CWriter) {
+    this.#table = table;
     this.#writer = writer;
-    this.#order = new Uint8Array(btf.typeCount);
-    this.#emit = new Uint8Array(btf.typeCount);
-    this.#forwarded = new Uint8Array(btf.typeCount);
-    this.#referenced = findReferenced(btf);
+    this.#order = new Uint8Array(table.count);
+    this.#emit = new Uint8Array(table.count);
+    this.#forwarded = new Uint8Array(table.count);
     this.#order[0] = Order.Done;
     this.#emit[0] = Emit.Done;
     // Types share what they refer to, so a made-up graph could be walked for ever; real ones take some 10 steps a type.
-    this.#stepsLeft = 1_000_000 + btf.typeCount * 500;
+    this.#stepsLeft = 1_000_000 + table.count * 500;
   }
 
   /** Writes the type's definition with all that it needs, unless they are there already. */
   define(id: number): void {
-    this.#queue = [];
+    if (this.#order[id] === Order.Done) return;
+    this.#queue.length = 0;
     this.#arrange(id, false, 0);
     for (const queued of this.#queue) this.#emitType(queued, 0, 0);
   }
 
-  /** Whether what leads here needs the type complete (strong), or can do with a declaration. */
-  #arrange(id: number, throughPointer: boolean, depth: number): Strength {
-    if (this.#order[id] === Order.Done) return "strong";
+  /**
+   * Once everything else with a name is defined, all that can be added are forward declarations and typedefs of
+   * incomplete types: tells which types lead to one that is not there yet.
+   */
+  pending(): (id: number) => boolean {
+    const { kinds, count } = this.#table;
+    let some = false;
+    for (let id = 1; id < count && !some; id++)
+      some = (kinds[id] === BtfKind.Fwd || kinds[id] === BtfKind.Typedef) && this.#order[id] !== Order.Done;
+    if (!some) return () => false;
+    const known = new Uint8Array(count);
+    return (id) => this.#leadsToPending(id, known, 0);
+  }
+
+  #leadsToPending(id: number, known: Uint8Array, depth: number): boolean {
+    if (known[id] !== UNKNOWN) return known[id] === YES;
     this.#step(id, depth);
-    const btf = this.#btf;
-    const kind = btf.kind(id);
-    const named = btf.nameOffset(id) !== 0;
+    // A cycle adds nothing to what its other types lead to.
+    known[id] = NO;
+    const table = this.#table;
+    const { words, starts } = table;
+    const kind = table.kinds[id]!;
+    let found = false;
+    const first = starts[id]! + HEAD + 1;
+    switch (kind) {
+      case BtfKind.Fwd:
+      case BtfKind.Typedef:
+        found = this.#order[id] !== Order.Done;
+        break;
+      case BtfKind.Struct:
+      case BtfKind.Union:
+        // Those with a name have said what they need.
+        for (
+          let left = nameOf(table, id) === 0 ? vlenOf(table, id) : 0, at = first;
+          left > 0 && !found;
+          left--, at += 3
+        )
+          found = this.#leadsToPending(words[at]!, known, depth + 1);
+        break;
+      case BtfKind.FuncProto:
+        found = this.#leadsToPending(targetOf(table, id), known, depth + 1);
+        for (let left = vlenOf(table, id), at = first; left > 0 && !found; left--, at += 2)
+          found = this.#leadsToPending(words[at]!, known, depth + 1);
+        break;
+      default: {
+        const onward = onwardOf(table, id);
+        if (onward >= 0) found = this.#leadsToPending(onward, known, depth + 1);
+      }
+    }
+    if (found) known[id] = YES;
+    return found;
+  }
+
+  /** Whether what leads here needs the type complete (strong), or can do with a declaration. */
+  #arrange(id: number, throughPointer: boolean, depth: number): boolean {
+    if (this.#order[id] === Order.Done) return STRONG;
+    this.#step(id, depth);
+    const table = this.#table;
+    const kind = table.kinds[id]!;
+    const named = nameOf(table, id) !== 0;
     if (this.#order[id] === Order.Running) {
-      if (isComposite(kind) && throughPointer && named) return "weak";
+      if ((kind === BtfKind.Struct || kind === BtfKind.Union) && throughPointer && named) return WEAK;
       throw new BtfError("btf/loop", `BTF type ${id} contains itself`);
     }
     switch (kind) {
       case BtfKind.Ptr: {
-        const strength = this.#arrange(btf.target(id), true, depth + 1);
+        const strength = this.#arrange(targetOf(table, id), true, depth + 1);
         this.#order[id] = Order.Done;
         return strength;
       }
       case BtfKind.Array:
-        return this.#arrange(btf.array(id).element, false, depth + 1);
+        return this.#arrange(elementOf(table, id), false, depth + 1);
       case BtfKind.Struct:
       case BtfKind.Union: {
-        if (throughPointer && named) return "weak";
+        if (throughPointer && named) return WEAK;
         this.#order[id] = Order.Running;
-        const count = btf.vlen(id);
-        for (let index = 0; index < count; index++)
-          this.#arrange(btf.memberType(id, index), false, depth + 1);
+        let at = table.starts[id]! + HEAD + 1;
+        for (let left = vlenOf(table, id); left > 0; left--, at += 3)
+          this.#arrange(table.words[at]!, false, depth + 1);
         if (named) this.#queue.push(id);
         this.#order[id] = Order.Done;
-        return "strong";
+        return STRONG;
       }
       case BtfKind.Enum:
       case BtfKind.Enum64:
       case BtfKind.Fwd:
-        if (named || !this.#referenced[id]) this.#queue.push(id);
+        if (named || table.referenced[id] === 0) this.#queue.push(id);
         this.#order[id] = Order.Done;
-        return "strong";
+        return STRONG;
       case BtfKind.Typedef:
-        if (this.#arrange(btf.target(id), throughPointer, depth + 1) === "weak" && throughPointer)
-          return "weak";
+        if (!this.#arrange(targetOf(table, id), throughPointer, depth + 1) && throughPointer) return WEAK;
         this.#queue.push(id);
         this.#order[id] = Order.Done;
-        return "strong";
+        return STRONG;
       case BtfKind.Volatile:
       case BtfKind.Const:
       case BtfKind.Restrict:
       case BtfKind.TypeTag:
-        return this.#arrange(btf.target(id), throughPointer, depth + 1);
+        return this.#arrange(targetOf(table, id), throughPointer, depth + 1);
       case BtfKind.FuncProto: {
-        let strength = this.#arrange(btf.target(id), throughPointer, depth + 1);
-        for (let index = 0, count = btf.vlen(id); index < count; index++)
-          if (this.#arrange(btf.memberType(id, index), throughPointer, depth + 1) === "strong")
-            strength = "strong";
+        let strength = this.#arrange(targetOf(table, id), throughPointer, depth + 1);
+        let at = table.starts[id]! + HEAD + 1;
+        for (let left = vlenOf(table, id); left > 0; left--, at += 2)
+          if (this.#arrange(table.words[at]!, throughPointer, depth + 1)) strength = STRONG;
         return strength;
       }
       default:
         this.#order[id] = Order.Done;
-        return "weak";
+        return WEAK;
     }
   }
 
@@ -116,13 +172,13 @@ export class CEmitter {
     if (this.#emit[id] === Emit.Done) return;
     this.#step(id, depth);
     if (this.#emit[id] === Emit.Running) return this.#emitForward(id, container);
-    const btf = this.#btf;
+    const table = this.#table;
     const writer = this.#writer;
-    switch (btf.kind(id)) {
+    switch (table.kinds[id]) {
       case BtfKind.Int: {
-        const name = writer.tag(id);
-        const alias = missingAliases.get(name);
-        if (alias !== undefined) writer.write(`typedef ${alias} ${name};\n\n`);
+        writer.claimTag(id);
+        const alias = missingAliases.get(textAt(table, nameOf(table, id)));
+        if (alias !== undefined) writer.out.text(`typedef ${alias} ${textAt(table, nameOf(table, id))};\n\n`);
         this.#emit[id] = Emit.Done;
         return;
       }
@@ -130,7 +186,7 @@ export class CEmitter {
       case BtfKind.Enum64:
         if (container === 0) {
           writer.enumeration(id, 0);
-          writer.write(";\n\n");
+          writer.out.text(";\n\n");
         }
         this.#emit[id] = Emit.Done;
         return;
@@ -139,48 +195,50 @@ export class CEmitter {
       case BtfKind.Const:
       case BtfKind.Restrict:
       case BtfKind.TypeTag:
-        return this.#emitType(btf.target(id), container, depth + 1);
+        return this.#emitType(targetOf(table, id), container, depth + 1);
       case BtfKind.Array:
-        return this.#emitType(btf.array(id).element, container, depth + 1);
+        return this.#emitType(elementOf(table, id), container, depth + 1);
       case BtfKind.Fwd:
         writer.forward(id);
-        writer.write(";\n\n");
+        writer.out.text(";\n\n");
         this.#emit[id] = Emit.Done;
         return;
       case BtfKind.Typedef:
         this.#emit[id] = Emit.Running;
-        this.#emitType(btf.target(id), id, depth + 1);
+        this.#emitType(targetOf(table, id), id, depth + 1);
         if (!this.#forwarded[id]) this.#emitTypedef(id);
         this.#emit[id] = Emit.Done;
         return;
       case BtfKind.Struct:
       case BtfKind.Union:
         return this.#emitComposite(id, container, depth);
-      case BtfKind.FuncProto:
-        this.#emitType(btf.target(id), container, depth + 1);
-        for (let index = 0, count = btf.vlen(id); index < count; index++)
-          this.#emitType(btf.memberType(id, index), container, depth + 1);
+      case BtfKind.FuncProto: {
+        this.#emitType(targetOf(table, id), container, depth + 1);
+        let at = table.starts[id]! + HEAD + 1;
+        for (let left = vlenOf(table, id); left > 0; left--, at += 2)
+          this.#emitType(table.words[at]!, container, depth + 1);
         return;
+      }
       default:
-        return;
     }
   }
 
   #emitComposite(id: number, container: number, depth: number): void {
-    const btf = this.#btf;
+    const table = this.#table;
     const writer = this.#writer;
-    const anonymous = btf.nameOffset(id) === 0;
+    const anonymous = nameOf(table, id) === 0;
     this.#emit[id] = Emit.Running;
     if (container === 0 || anonymous) {
       const inner = anonymous ? container : id;
-      const count = btf.vlen(id);
-      for (let index = 0; index < count; index++) this.#emitType(btf.memberType(id, index), inner, depth + 1);
+      let at = table.starts[id]! + HEAD + 1;
+      for (let left = vlenOf(table, id); left > 0; left--, at += 3)
+        this.#emitType(table.words[at]!, inner, depth + 1);
     } else if (!this.#forwarded[id] && id !== container) {
       this.#declare(id);
     }
     if (container === 0) {
       writer.composite(id, 0);
-      writer.write(";\n\n");
+      writer.out.text(";\n\n");
       this.#emit[id] = Emit.Done;
     } else {
       this.#emit[id] = Emit.None;
@@ -190,9 +248,9 @@ export class CEmitter {
   /** The type is needed while it is being defined: a declaration must do. */
   #emitForward(id: number, container: number): void {
     if (this.#forwarded[id]) return;
-    const kind = this.#btf.kind(id);
-    if (isComposite(kind)) {
-      if (id !== container && this.#btf.nameOffset(id) !== 0) this.#declare(id);
+    const kind = this.#table.kinds[id];
+    if (kind === BtfKind.Struct || kind === BtfKind.Union) {
+      if (id !== container && nameOf(this.#table, id) !== 0) this.#declare(id);
     } else if (kind === BtfKind.Typedef) {
       this.#emitTypedef(id);
       this.#forwarded[id] = 1;
@@ -201,29 +259,19 @@ export class CEmitter {
 
   #declare(id: number): void {
     this.#writer.compositeName(id);
-    this.#writer.write(";\n\n");
+    this.#writer.out.text(";\n\n");
     this.#forwarded[id] = 1;
   }
 
   #emitTypedef(id: number): void {
     // Every compiler has its own.
-    if (this.#btf.name(id) === "__builtin_va_list") return;
+    if (textAt(this.#table, nameOf(this.#table, id)) === "__builtin_va_list") return;
     this.#writer.typedef(id);
-    this.#writer.write(";\n\n");
+    this.#writer.out.text(";\n\n");
   }
 
   #step(id: number, depth: number): void {
     if (depth > maxDepth || --this.#stepsLeft < 0)
       throw new BtfError("btf/loop", `The types around BTF type ${id} are nested without end`);
   }
-}
-
-/** Types that another type refers to. */
-function findReferenced(btf: Btf): Uint8Array {
-  const referenced = new Uint8Array(btf.typeCount);
-  const mark = (id: number): void => {
-    referenced[id] = 1;
-  };
-  for (let id = 1; id < btf.typeCount; id++) btf.eachReference(id, mark);
-  return referenced;
 }

@@ -223,3 +223,28 @@ describe("hostile types", () => {
     );
   });
 });
+
+test("typedefs of incomplete types come last, by name, and bring their declarations along", () => {
+  const { builder, int } = basics();
+  const late = builder.forward("late");
+  const early = builder.forward("early");
+  builder.typedef("b_t", late);
+  builder.typedef("a_t", builder.pointer(0));
+  builder.prototype(int, [{ name: "", type: builder.pointer(early) }]);
+  struct(builder, "whole", 8, [["first", builder.pointer(builder.forward("inner")), 0]]);
+  expect(types(builder)).toBe(`struct inner;
+
+struct whole {
+\tstruct inner *first;
+};
+
+struct early;
+
+typedef void *a_t;
+
+struct late;
+
+typedef struct late b_t;
+
+`);
+});

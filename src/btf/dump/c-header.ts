@@ -1,8 +1,12 @@
 import type { Btf } from "../btf.ts";
 import { BtfKind } from "../kind.ts";
+import { decodeUtf8 } from "../../util/index.ts";
 import { CEmitter } from "./c-emitter.ts";
 import { CWriter } from "./c-writer.ts";
+import { compareTexts } from "./name-order.ts";
 import { sortForC } from "./sort.ts";
+import { HEAD, nameOf, tabulate, targetOf, textAt } from "./type-table.ts";
+import type { TypeTable } from "./type-table.ts";
 
 export interface CHeaderOptions {
   /** Only these types with what they need, in this order. */
@@ -46,40 +50,54 @@ const closing = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 `;
 
 /** The types as a C header for BPF programs, with CO-RE on for all records: `vmlinux.h`. */
-export function cHeader(btf: Btf, { roots, order = "sorted", exact = false }: CHeaderOptions = {}): string {
-  const writer = new CWriter(btf);
-  writer.write(opening);
-  const emitter = new CEmitter(btf, writer);
+export function cHeader(btf: Btf, options: CHeaderOptions = {}): string {
+  return decodeUtf8(cHeaderBytes(btf, options));
+}
+
+/** As {@link cHeader}, in UTF-8: a kernel's header is some 3 MB, which are never made a string. */
+export function cHeaderBytes(
+  btf: Btf,
+  { roots, order = "sorted", exact = false }: CHeaderOptions = {},
+): Uint8Array {
+  const table = tabulate(btf);
+  const writer = new CWriter(table);
+  writer.out.text(opening);
+  const emitter = new CEmitter(table, writer);
   if (roots) {
     for (const id of roots) emitter.define(id);
   } else {
-    if (order === "sorted") for (const id of sortForC(btf).subarray(exact ? 1 : 0)) emitter.define(id);
-    else for (let id = 1; id < btf.typeCount; id++) emitter.define(id);
-    writeKfuncs(btf, writer);
+    if (order === "sorted") {
+      const { ranked, rest } = sortForC(table);
+      for (const id of ranked.subarray(exact ? 1 : 0)) emitter.define(id);
+      for (const id of rest(emitter.pending())) emitter.define(id);
+    } else for (let id = 1; id < table.count; id++) emitter.define(id);
+    writeKfuncs(table, writer);
   }
-  writer.write(closing);
-  return writer.finish();
+  writer.out.text(closing);
+  return writer.out.finish();
 }
 
 /** Kernel functions for BPF programs are those that pahole tagged. */
-function writeKfuncs(btf: Btf, writer: CWriter): void {
+function writeKfuncs(table: TypeTable, writer: CWriter): void {
   const kfuncs: number[] = [];
   const fast = new Set<number>();
-  for (let id = 1; id < btf.typeCount; id++) {
-    if (btf.kind(id) !== BtfKind.DeclTag || btf.componentIndex(id) !== -1) continue;
-    const target = btf.target(id);
-    if (btf.kind(target) !== BtfKind.Func) continue;
-    const tag = btf.name(id);
+  for (let id = 1; id < table.count; id++) {
+    if (table.kinds[id] !== BtfKind.DeclTag || table.words[table.starts[id]! + HEAD] !== WHOLE) continue;
+    const target = targetOf(table, id);
+    if (table.kinds[target] !== BtfKind.Func) continue;
+    const tag = textAt(table, nameOf(table, id));
     if (tag === "bpf_kfunc") kfuncs.push(target);
     if (tag === "bpf_fastcall") fast.add(target);
   }
-  const named = kfuncs.map((id) => ({ id, name: btf.name(id) }));
-  named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  writer.write("\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n");
-  for (const { id, name } of named) {
-    writer.write(fast.has(id) ? "extern __bpf_fastcall " : "extern ");
-    writer.declaration(btf.target(id), name, 0);
-    writer.write(" __weak __ksym;\n");
+  kfuncs.sort((one, other) => compareTexts(table.strings, nameOf(table, one), nameOf(table, other)));
+  writer.out.text("\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n");
+  for (const id of kfuncs) {
+    writer.out.text(fast.has(id) ? "extern __bpf_fastcall " : "extern ");
+    writer.declaration(targetOf(table, id), nameOf(table, id), 0, 0);
+    writer.out.text(" __weak __ksym;\n");
   }
-  writer.write("#endif\n\n");
+  writer.out.text("#endif\n\n");
 }
+
+/** component_idx of a tag that is on the whole declaration: -1. */
+const WHOLE = 0xffff_ffff;

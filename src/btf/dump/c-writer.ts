@@ -1,16 +1,25 @@
-import type { Btf } from "../btf.ts";
 import { BtfError } from "../error.ts";
-import { BtfKind, isModifier } from "../kind.ts";
-import { Alignments, padding } from "./layout.ts";
+import { BtfKind } from "../kind.ts";
+import { ByteSink } from "./byte-sink.ts";
+import { Layout, padding } from "./layout.ts";
+import { NameCounts } from "./name-counts.ts";
+import {
+  elementOf,
+  HEAD,
+  kindFlagOf,
+  kindSet,
+  lengthOf,
+  nameOf,
+  targetOf,
+  textAt,
+  vlenOf,
+} from "./type-table.ts";
+import type { TypeTable } from "./type-table.ts";
 
-/** Names that were given so far, each with how often. */
-type Names = Map<string, number>;
-
-const maxOutput = 1 << 28;
-const chunkSize = 1 << 12;
+const maxNesting = 256;
 
 /** Kinds that stand between a declared name and its base type. */
-const derived: ReadonlySet<BtfKind> = new Set<BtfKind>([
+const derived = kindSet([
   BtfKind.Ptr,
   BtfKind.Array,
   BtfKind.FuncProto,
@@ -20,306 +29,386 @@ const derived: ReadonlySet<BtfKind> = new Set<BtfKind>([
   BtfKind.TypeTag,
 ]);
 
-const qualifiers: Partial<Record<BtfKind, string>> = {
+/** By kind. */
+const qualifiers: readonly (string | undefined)[] = Object.assign([], {
   [BtfKind.Volatile]: "volatile",
   [BtfKind.Const]: "const",
   [BtfKind.Restrict]: "restrict",
-};
+});
 
 /**
- * Declarations and definitions in C, written one after another into one text. Names that C would take for
+ * Declarations and definitions in C, written one after another as bytes. Names that C would take for
  * equal get a number (`name___2`) when they are needed for the first time, so order matters.
  */
 export class CWriter {
-  readonly #btf: Btf;
-  readonly #alignments: Alignments;
-  #bytes: Buffer = Buffer.alloc(1 << 16);
-  #chunk = "";
-  #length = 0;
-  #depth = 0;
+  readonly out: ByteSink = new ByteSink();
+  readonly #table: TypeTable;
+  readonly #layout: Layout;
   /** Struct, union and enum tags, and (as in libbpf) names of integers. */
-  readonly #tags: Names = new Map();
+  readonly #tags: NameCounts;
   /** Typedefs and enumerators. */
-  readonly #identifiers: Names = new Map();
-  readonly #resolved: (string | undefined)[];
+  readonly #identifiers: NameCounts;
+  /** By id: which of the types of its name it is, from 1; 0: not asked for yet. */
+  readonly #numbers: Uint32Array;
+  /** Chains of derived types that are being written, innermost on top. */
+  readonly #chain: number[] = [];
+  #depth = 0;
 
-  constructor(btf: Btf) {
-    this.#btf = btf;
-    this.#alignments = new Alignments(btf);
-    this.#resolved = Array.from({ length: btf.typeCount });
+  constructor(table: TypeTable) {
+    this.#table = table;
+    this.#layout = new Layout(table);
+    this.#tags = new NameCounts(table.strings);
+    this.#identifiers = new NameCounts(table.strings);
+    this.#numbers = new Uint32Array(table.count);
   }
 
-  write(text: string): void {
-    this.#chunk += text;
-    if (this.#chunk.length > chunkSize) this.#flush();
-  }
-
-  finish(): string {
-    this.#flush();
-    return this.#bytes.toString("utf8", 0, this.#length);
-  }
-
-  /** Copies what was joined to where it stays: millions of joined pieces would be carried through each collection. */
-  #flush(): void {
-    const most = this.#length + this.#chunk.length * 3;
-    if (most > maxOutput) throw new BtfError("btf/too-large", "The C text of these types is without end");
-    if (most > this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], most * 2);
-    this.#length += this.#bytes.write(this.#chunk, this.#length, "utf8");
-    this.#chunk = "";
-  }
-
-  /** Name of a struct, union, enum or integer. */
-  tag(id: number): string {
-    return this.#name(id, this.#tags);
+  /** Takes the name of a struct, union, enum or integer, unless it is taken already. */
+  claimTag(id: number): void {
+    this.#number(id, this.#tags);
   }
 
   /** `struct x` or `union x`, without semicolon. */
   compositeName(id: number): void {
-    const keyword = this.#btf.kind(id) === BtfKind.Struct ? "struct" : "union";
-    this.write(this.#btf.nameOffset(id) === 0 ? keyword : `${keyword} ${this.tag(id)}`);
+    this.out.text(this.#table.kinds[id] === BtfKind.Struct ? "struct" : "union");
+    if (nameOf(this.#table, id) === 0) return;
+    this.out.byte(SPACE);
+    this.#name(id, this.#tags);
   }
 
   forward(id: number): void {
-    this.write(`${this.#btf.kindFlag(id) ? "union" : "struct"} ${this.tag(id)}`);
+    this.out.text(kindFlagOf(this.#table, id) ? "union " : "struct ");
+    this.#name(id, this.#tags);
   }
 
   /** `level` counts tabs. */
   composite(id: number, level: number): void {
-    if (++this.#depth > 256) throw new BtfError("btf/loop", `BTF type ${id} nests too deeply`);
-    const btf = this.#btf;
-    const isStruct = btf.kind(id) === BtfKind.Struct;
-    const packed = isStruct && this.#alignments.isPacked(id);
-    const indent = "\t".repeat(level + 1);
+    if (++this.#depth > maxNesting) throw new BtfError("btf/loop", `BTF type ${id} nests too deeply`);
+    const table = this.#table;
+    const { words, starts, kinds } = table;
+    const { out } = this;
+    const layout = this.#layout;
+    const isStruct = kinds[id] === BtfKind.Struct;
+    const packed = isStruct && layout.isPacked(id);
+    const flagged = kindFlagOf(table, id);
     this.compositeName(id);
-    this.write(" {");
+    out.text(" {");
     let end = 0;
     let afterBitfield = false;
-    const count = btf.vlen(id);
-    for (let index = 0; index < count; index++) {
-      const type = btf.memberType(id, index);
-      const bitOffset = btf.memberBitOffset(id, index);
-      const bitSize = btf.memberBitSize(id, index);
-      const alignment = packed ? 1 : this.#alignments.of(type);
-      const pads = padding(end, bitOffset, alignment, afterBitfield && bitSize > 0);
-      for (const pad of pads) this.write(`\n${indent}${pad};`);
-      this.write(`\n${indent}`);
-      this.declaration(type, btf.memberName(id, index), level + 1);
-      this.write(bitSize > 0 ? `: ${bitSize};` : ";");
-      end = bitOffset + (bitSize > 0 ? bitSize : this.#bits(type));
+    const count = vlenOf(table, id);
+    let at = starts[id]! + HEAD;
+    for (let index = 0; index < count; index++, at += 3) {
+      const type = words[at + 1]!;
+      const place = words[at + 2]!;
+      const bitOffset = flagged ? place & 0xff_ffff : place;
+      const bitSize = flagged ? place >>> 24 : 0;
+      if (end < bitOffset) {
+        const alignment = packed ? 1 : layout.alignment(type);
+        this.#pad(padding(end, bitOffset, alignment, afterBitfield && bitSize > 0), level + 1);
+      }
+      out.line(level + 1);
+      this.declaration(type, words[at]!, 0, level + 1);
+      if (bitSize > 0) {
+        out.text(": ");
+        out.count(bitSize);
+      }
+      out.byte(SEMICOLON);
+      end = bitOffset + (bitSize > 0 ? bitSize : layout.bits(type));
       afterBitfield = bitSize > 0;
     }
-    const size = btf.size(id);
-    if (isStruct) {
-      const pads = padding(end, size * 8, this.#alignments.of(id), false);
-      for (const pad of pads) this.write(`\n${indent}${pad};`);
-    }
-    this.write(count > 0 || size > 0 ? `\n${"\t".repeat(level)}}` : "}");
-    if (packed) this.write(" __attribute__((packed))");
+    const size = words[starts[id]! + 2]!;
+    if (isStruct && end < size * 8) this.#pad(padding(end, size * 8, layout.alignment(id), false), level + 1);
+    if (count > 0 || size > 0) out.line(level);
+    out.byte(CLOSE_BRACE);
+    if (packed) out.text(" __attribute__((packed))");
     this.#depth--;
+  }
+
+  #pad(lines: readonly string[], level: number): void {
+    for (const line of lines) {
+      this.out.line(level);
+      this.out.text(line);
+      this.out.byte(SEMICOLON);
+    }
   }
 
   enumeration(id: number, level: number): void {
-    const btf = this.#btf;
-    this.write(btf.nameOffset(id) === 0 ? "enum" : `enum ${this.tag(id)}`);
-    if (btf.vlen(id) === 0) return;
-    const wide = btf.kind(id) === BtfKind.Enum64;
-    const suffix = wide ? (btf.kindFlag(id) ? "LL" : "ULL") : "";
-    const indent = "\t".repeat(level + 1);
-    let needsMode = true;
-    this.write(" {");
-    for (let index = 0, count = btf.vlen(id); index < count; index++) {
-      const name = numbered(btf.enumeratorName(id, index), this.#identifiers);
-      const value = btf.enumeratorValue(id, index);
-      this.write(`\n${indent}${name} = ${value}${suffix},`);
-      // Where a value needs more than 32 bits the enum is as wide by itself.
-      if (typeof value === "bigint" && BigInt.asUintN(64, value) >> 32n !== 0n) needsMode = false;
+    const table = this.#table;
+    const { words, starts, kinds, strings } = table;
+    const { out } = this;
+    out.text("enum");
+    if (nameOf(table, id) !== 0) {
+      out.byte(SPACE);
+      this.#name(id, this.#tags);
     }
-    this.write(`\n${"\t".repeat(level)}}`);
-    const size = btf.size(id);
-    if (size === 1) this.write(" __attribute__((mode(byte)))");
-    else if (size === 8 && needsMode) this.write(" __attribute__((mode(word)))");
+    const count = vlenOf(table, id);
+    if (count === 0) return;
+    const wide = kinds[id] === BtfKind.Enum64;
+    const signed = kindFlagOf(table, id);
+    let needsMode = true;
+    out.text(" {");
+    let at = starts[id]! + HEAD;
+    for (let index = 0; index < count; index++) {
+      const name = words[at]!;
+      const low = words[at + 1]!;
+      out.line(level + 1);
+      out.copy(strings, name);
+      this.#suffix(this.#identifiers.next(name));
+      out.text(" = ");
+      if (wide) {
+        const high = words[at + 2]!;
+        out.text(String((BigInt(signed ? high | 0 : high) << 32n) | BigInt(low)));
+        out.text(signed ? "LL," : "ULL,");
+        // Where a value needs more than 32 bits the enum is as wide by itself.
+        if (high !== 0) needsMode = false;
+        at += 3;
+      } else {
+        out.text(String(signed ? low | 0 : low));
+        out.byte(COMMA);
+        at += 2;
+      }
+    }
+    out.line(level);
+    out.byte(CLOSE_BRACE);
+    const size = words[starts[id]! + 2]!;
+    if (size === 1) out.text(" __attribute__((mode(byte)))");
+    else if (size === 8 && needsMode) out.text(" __attribute__((mode(word)))");
   }
 
   typedef(id: number): void {
-    const name = this.#name(id, this.#identifiers);
-    const target = this.#btf.target(id);
+    const number = this.#number(id, this.#identifiers);
+    const target = targetOf(this.#table, id);
+    const name = nameOf(this.#table, id);
     // Old GCC leaves void there, which no compiler takes.
-    if (target === 0 && name === "__gnuc_va_list") {
-      this.write("typedef __builtin_va_list __gnuc_va_list");
+    if (target === 0 && number === 1 && textAt(this.#table, name) === "__gnuc_va_list") {
+      this.out.text("typedef __builtin_va_list __gnuc_va_list");
       return;
     }
-    this.write("typedef ");
-    this.declaration(target, name, 0);
+    this.out.text("typedef ");
+    this.declaration(target, name, number, 0);
   }
 
-  /** `name` declared with type `id`; anonymous types are written out in full. */
-  declaration(id: number, name: string, level: number): void {
-    const chain: number[] = [];
+  /** The name at `name` (its `number`-th bearer) declared with type `id`; anonymous types are written out in full. */
+  declaration(id: number, name: number, number: number, level: number): void {
+    const { kinds } = this.#table;
+    const plain = derived[kinds[id]!] === 0;
+    // Most are of a base type, or point to one.
+    if (plain || (kinds[id] === BtfKind.Ptr && derived[kinds[targetOf(this.#table, id)]!] === 0)) {
+      const base = plain ? id : targetOf(this.#table, id);
+      if (++this.#depth > maxNesting) throw new BtfError("btf/loop", `BTF type ${id} nests too deeply`);
+      if (this.#base(base, kinds[base]!, level)) {
+        if (!plain) this.out.text(" *");
+        this.#declared(name, number, !plain);
+      }
+      this.#depth--;
+      return;
+    }
+    const chain = this.#chain;
+    const base = chain.length;
     for (let at = id; ;) {
       chain.push(at);
-      const kind = this.#btf.kind(at);
-      if (!derived.has(kind)) break;
-      if (chain.length > 256) throw new BtfError("btf/loop", `BTF type ${id} leads to no end`);
-      at = kind === BtfKind.Array ? this.#btf.array(at).element : this.#btf.target(at);
+      const kind = kinds[at]!;
+      if (derived[kind] === 0) break;
+      if (chain.length - base > maxNesting) throw new BtfError("btf/loop", `BTF type ${id} leads to no end`);
+      at = kind === BtfKind.Array ? elementOf(this.#table, at) : targetOf(this.#table, at);
     }
-    if (++this.#depth > 256) throw new BtfError("btf/loop", `BTF type ${id} nests too deeply`);
-    this.#chain(chain, name, level);
+    if (++this.#depth > maxNesting) throw new BtfError("btf/loop", `BTF type ${id} nests too deeply`);
+    this.#unwind(base, name, number, level);
     this.#depth--;
+    chain.length = base;
   }
 
-  /** Unwinds a chain from its base type, which is last; takes what it has written off the chain. */
-  #chain(chain: number[], name: string, level: number): void {
-    const btf = this.#btf;
+  /** Unwinds the chain above `base` from its base type, which is on top; takes what it has written off it. */
+  #unwind(base: number, name: number, number: number, level: number): void {
+    const { kinds } = this.#table;
+    const chain = this.#chain;
+    const { out } = this;
     let afterPointer = true;
-    for (let id = chain.pop(); id !== undefined; id = chain.pop()) {
-      const kind = btf.kind(id);
+    while (chain.length > base) {
+      const id = chain.pop()!;
+      const kind = kinds[id]!;
       switch (kind) {
         case BtfKind.Ptr:
-          this.write(afterPointer ? "*" : " *");
+          if (!afterPointer) out.byte(SPACE);
+          out.byte(STAR);
           break;
         case BtfKind.Volatile:
         case BtfKind.Const:
         case BtfKind.Restrict:
-          this.write(` ${qualifiers[kind]}`);
+          out.byte(SPACE);
+          out.text(qualifiers[kind]!);
           break;
-        case BtfKind.TypeTag: {
-          this.#leadingQualifiers(chain);
-          const tag = btf.name(id);
-          this.write(` __attribute__((${btf.kindFlag(id) ? tag : `btf_type_tag("${tag}")`}))`);
+        case BtfKind.TypeTag:
+          this.#leadingQualifiers(base);
+          this.#typeTag(id);
           break;
-        }
         case BtfKind.Array:
-          return this.#array(id, chain, name, level, afterPointer);
+          return this.#array(id, base, name, number, level, afterPointer);
         case BtfKind.FuncProto:
-          return this.#prototype(id, chain, name, level, afterPointer);
+          return this.#prototype(id, base, name, number, level, afterPointer);
         default:
-          this.#leadingQualifiers(chain);
+          this.#leadingQualifiers(base);
           if (!this.#base(id, kind, level)) return;
       }
       afterPointer = kind === BtfKind.Ptr;
     }
-    this.#declared(name, afterPointer);
+    this.#declared(name, number, afterPointer);
+  }
+
+  #typeTag(id: number): void {
+    const { out } = this;
+    const plain = kindFlagOf(this.#table, id);
+    out.text(plain ? " __attribute__((" : ' __attribute__((btf_type_tag("');
+    out.copy(this.#table.strings, nameOf(this.#table, id));
+    out.text(plain ? "))" : '")))');
   }
 
   /** False for kinds that no declaration can end in. */
-  #base(id: number, kind: BtfKind, level: number): boolean {
-    const btf = this.#btf;
-    const anonymous = btf.nameOffset(id) === 0;
+  #base(id: number, kind: number, level: number): boolean {
+    const name = nameOf(this.#table, id);
     switch (kind) {
       case BtfKind.Void:
-        this.write("void");
+        this.out.text("void");
         return true;
       case BtfKind.Int:
       case BtfKind.Float:
-        this.write(btf.name(id));
+        this.out.copy(this.#table.strings, name);
         return true;
       case BtfKind.Struct:
       case BtfKind.Union:
-        if (anonymous) this.composite(id, level);
+        if (name === 0) this.composite(id, level);
         else this.compositeName(id);
         return true;
       case BtfKind.Enum:
       case BtfKind.Enum64:
-        if (anonymous) this.enumeration(id, level);
-        else this.write(`enum ${this.tag(id)}`);
+        if (name === 0) this.enumeration(id, level);
+        else {
+          this.out.text("enum ");
+          this.#name(id, this.#tags);
+        }
         return true;
       case BtfKind.Fwd:
         this.forward(id);
         return true;
       case BtfKind.Typedef:
-        this.write(this.#name(id, this.#identifiers));
+        this.#name(id, this.#identifiers);
         return true;
       default:
         return false;
     }
   }
 
-  #array(id: number, chain: number[], name: string, level: number, afterPointer: boolean): void {
+  #array(id: number, base: number, name: number, number: number, level: number, afterPointer: boolean): void {
+    const { out } = this;
     // GCC repeats an element's qualifiers on the array.
-    this.#dropQualifiers(chain);
-    const { length } = this.#btf.array(id);
-    const inner = chain.at(-1);
-    if (inner === undefined) {
-      this.#declared(name, afterPointer);
+    this.#dropQualifiers(base);
+    if (this.#chain.length === base) {
+      this.#declared(name, number, afterPointer);
     } else {
-      const parentheses = this.#btf.kind(inner) !== BtfKind.Array;
-      if (name !== "" && !afterPointer) this.write(" ");
-      if (parentheses) this.write("(");
-      this.#chain(chain, name, level);
-      if (parentheses) this.write(")");
+      const parentheses = this.#table.kinds[this.#chain.at(-1)!] !== BtfKind.Array;
+      if (this.#table.strings[name] !== 0 && !afterPointer) out.byte(SPACE);
+      if (parentheses) out.byte(OPEN);
+      this.#unwind(base, name, number, level);
+      if (parentheses) out.byte(CLOSE);
     }
-    this.write(`[${length}]`);
+    out.byte(OPEN_BRACKET);
+    out.count(lengthOf(this.#table, id));
+    out.byte(CLOSE_BRACKET);
   }
 
-  #prototype(id: number, chain: number[], name: string, level: number, afterPointer: boolean): void {
+  #prototype(
+    id: number,
+    base: number,
+    name: number,
+    number: number,
+    level: number,
+    afterPointer: boolean,
+  ): void {
+    const { out } = this;
     // GCC marks functions that do not return as volatile.
-    this.#dropQualifiers(chain);
-    if (chain.length > 0) {
-      this.write(" (");
-      this.#chain(chain, name, level);
-      this.write(")");
+    this.#dropQualifiers(base);
+    if (this.#chain.length > base) {
+      out.text(" (");
+      this.#unwind(base, name, number, level);
+      out.byte(CLOSE);
     } else {
-      this.#declared(name, afterPointer);
+      this.#declared(name, number, afterPointer);
     }
-    const btf = this.#btf;
-    const count = btf.vlen(id);
-    if (count === 0 || (count === 1 && btf.memberType(id, 0) === 0)) {
-      this.write("(void)");
+    const { words, starts } = this.#table;
+    const at = starts[id]! + HEAD;
+    const count = vlenOf(this.#table, id);
+    if (count === 0 || (count === 1 && words[at + 1] === 0)) {
+      out.text("(void)");
       return;
     }
-    this.write("(");
+    out.byte(OPEN);
     for (let index = 0; index < count; index++) {
-      if (index > 0) this.write(", ");
-      const type = btf.memberType(id, index);
-      if (type === 0 && index === count - 1) this.write("...");
-      else this.declaration(type, btf.memberName(id, index), level);
+      if (index > 0) out.text(", ");
+      const type = words[at + index * 2 + 1]!;
+      if (type === 0 && index === count - 1) out.text("...");
+      else this.declaration(type, words[at + index * 2]!, 0, level);
     }
-    this.write(")");
+    out.byte(CLOSE);
   }
 
   /** Qualifiers of a base type stand before it. */
-  #leadingQualifiers(chain: number[]): void {
-    for (let top = chain.at(-1); top !== undefined; top = chain.at(-1)) {
-      const qualifier = qualifiers[this.#btf.kind(top)];
+  #leadingQualifiers(base: number): void {
+    const chain = this.#chain;
+    while (chain.length > base) {
+      const qualifier = qualifiers[this.#table.kinds[chain.at(-1)!]!];
       if (qualifier === undefined) return;
-      this.write(`${qualifier} `);
+      this.out.text(qualifier);
+      this.out.byte(SPACE);
       chain.pop();
     }
   }
 
-  #dropQualifiers(chain: number[]): void {
-    while (chain.length > 0 && isModifier(this.#btf.kind(chain.at(-1)!))) chain.pop();
-  }
-
-  #declared(name: string, afterPointer: boolean): void {
-    this.write(name !== "" && !afterPointer ? ` ${name}` : name);
-  }
-
-  #name(id: number, names: Names): string {
-    const known = this.#resolved[id];
-    if (known !== undefined) return known;
-    const btf = this.#btf;
-    const kind = btf.kind(id);
-    const plain = kind === BtfKind.Fwd || (kind === BtfKind.Enum && btf.vlen(id) === 0);
-    const original = btf.name(id);
-    const name = plain || original === "" ? original : numbered(original, names);
-    this.#resolved[id] = name;
-    return name;
-  }
-
-  #bits(type: number): number {
-    try {
-      return this.#btf.size(type) * 8;
-    } catch (error) {
-      // Members of incomplete type take no room.
-      if (error instanceof BtfError && error.code === "btf/no-size") return 0;
-      throw error;
+  #dropQualifiers(base: number): void {
+    const chain = this.#chain;
+    while (chain.length > base) {
+      const kind = this.#table.kinds[chain.at(-1)!]!;
+      if (qualifiers[kind] === undefined && kind !== BtfKind.TypeTag) return;
+      chain.pop();
     }
   }
+
+  #declared(name: number, number: number, afterPointer: boolean): void {
+    if (this.#table.strings[name] === 0) return;
+    if (!afterPointer) this.out.byte(SPACE);
+    this.out.copy(this.#table.strings, name);
+    this.#suffix(number);
+  }
+
+  #name(id: number, names: NameCounts): void {
+    const number = this.#number(id, names);
+    this.out.copy(this.#table.strings, nameOf(this.#table, id));
+    this.#suffix(number);
+  }
+
+  #suffix(number: number): void {
+    if (number < 2) return;
+    this.out.text("___");
+    this.out.count(number);
+  }
+
+  #number(id: number, names: NameCounts): number {
+    const known = this.#numbers[id]!;
+    if (known > 0) return known;
+    const table = this.#table;
+    const kind = table.kinds[id]!;
+    const name = nameOf(table, id);
+    const plain = kind === BtfKind.Fwd || (kind === BtfKind.Enum && vlenOf(table, id) === 0);
+    const number = plain || table.strings[name] === 0 ? 1 : names.next(name);
+    this.#numbers[id] = number;
+    return number;
+  }
 }
 
-function numbered(name: string, names: Names): string {
-  const count = (names.get(name) ?? 0) + 1;
-  names.set(name, count);
-  return count > 1 ? `${name}___${count}` : name;
-}
+const SPACE = 0x20;
+const OPEN = 0x28;
+const CLOSE = 0x29;
+const STAR = 0x2a;
+const COMMA = 0x2c;
+const SEMICOLON = 0x3b;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const CLOSE_BRACE = 0x7d;

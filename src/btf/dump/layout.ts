@@ -1,50 +1,105 @@
-import type { Btf } from "../btf.ts";
 import { BtfError } from "../error.ts";
 import { BtfKind } from "../kind.ts";
+import { elementOf, HEAD, kindFlagOf, lengthOf, targetOf, vlenOf } from "./type-table.ts";
+import type { TypeTable } from "./type-table.ts";
 
 const pointerSize = 8;
 const maxDepth = 64;
+const maxSize = 0xffff_ffff;
 
-/** Alignments as a C compiler would choose them, in bytes; 0 for types without size. */
-export class Alignments {
-  readonly #btf: Btf;
+/** Sizes and alignments as a C compiler would choose them. */
+export class Layout {
+  readonly #table: TypeTable;
   /** One more than the alignment; 0 where it is not known yet. */
-  readonly #known: Uint8Array;
+  readonly #alignments: Uint8Array;
+  /** One more than the size in bits; 0 where it is not known yet. */
+  readonly #sizes: Float64Array;
 
-  constructor(btf: Btf) {
-    this.#btf = btf;
-    this.#known = new Uint8Array(btf.typeCount);
+  constructor(table: TypeTable) {
+    this.#table = table;
+    this.#alignments = new Uint8Array(table.count);
+    this.#sizes = new Float64Array(table.count);
   }
 
-  of(id: number, depth = 0): number {
-    const known = this.#known[id]!;
+  /** Bytes; 0 for types without size. */
+  alignment(id: number, depth = 0): number {
+    const known = this.#alignments[id]!;
     if (known > 0) return known - 1;
     if (depth > maxDepth) throw new BtfError("btf/loop", `BTF type ${id} nests too deeply`);
-    const alignment = this.#compute(id, depth);
-    this.#known[id] = alignment + 1;
+    const alignment = this.#align(id, depth);
+    this.#alignments[id] = alignment + 1;
     return alignment;
+  }
+
+  /** Bits; 0 for incomplete types, which take no room. */
+  bits(id: number): number {
+    const known = this.#sizes[id]!;
+    if (known > 0) return known - 1;
+    const bits = this.#measure(id);
+    this.#sizes[id] = bits + 1;
+    return bits;
+  }
+
+  #measure(start: number): number {
+    const { kinds, words, starts } = this.#table;
+    let count = 8;
+    let id = start;
+    for (let depth = 0; depth < maxDepth * 2; depth++) {
+      switch (kinds[id]) {
+        case BtfKind.Int:
+        case BtfKind.Struct:
+        case BtfKind.Union:
+        case BtfKind.Enum:
+        case BtfKind.Enum64:
+        case BtfKind.Float: {
+          const bits = count * words[starts[id]! + 2]!;
+          if (bits > maxSize * 8)
+            throw new BtfError("btf/too-large", `BTF type ${start} is larger than 4 GiB`);
+          return bits;
+        }
+        case BtfKind.Ptr:
+          return count * pointerSize;
+        case BtfKind.Array:
+          count *= lengthOf(this.#table, id);
+          id = elementOf(this.#table, id);
+          break;
+        case BtfKind.Typedef:
+        case BtfKind.Volatile:
+        case BtfKind.Const:
+        case BtfKind.Restrict:
+        case BtfKind.TypeTag:
+          id = targetOf(this.#table, id);
+          break;
+        default:
+          return 0;
+      }
+    }
+    throw new BtfError("btf/loop", `BTF type ${start} leads to no end`);
   }
 
   /** A struct that a compiler would lay out otherwise unless told to pack it. */
   isPacked(id: number): boolean {
-    const btf = this.#btf;
+    const table = this.#table;
+    const { words, starts } = table;
+    const flagged = kindFlagOf(table, id);
     let largest = 1;
-    for (let index = 0, count = btf.vlen(id); index < count; index++) {
-      const alignment = this.of(btf.memberType(id, index));
-      if (misaligned(btf, id, index, alignment)) return true;
-      largest = Math.max(largest, alignment);
+    let at = starts[id]! + HEAD;
+    for (let index = 0, count = vlenOf(table, id); index < count; index++, at += 3) {
+      const alignment = this.alignment(words[at + 1]!);
+      if (misaligned(words[at + 2]!, flagged, alignment)) return true;
+      if (alignment > largest) largest = alignment;
     }
-    return btf.size(id) % largest !== 0;
+    return words[starts[id]! + 2]! % largest !== 0;
   }
 
-  #compute(id: number, depth: number): number {
-    const btf = this.#btf;
-    switch (btf.kind(id)) {
+  #align(id: number, depth: number): number {
+    const table = this.#table;
+    switch (table.kinds[id]) {
       case BtfKind.Int:
       case BtfKind.Enum:
       case BtfKind.Enum64:
       case BtfKind.Float:
-        return Math.min(pointerSize, btf.size(id));
+        return Math.min(pointerSize, table.words[table.starts[id]! + 2]!);
       case BtfKind.Ptr:
         return pointerSize;
       case BtfKind.Typedef:
@@ -52,33 +107,37 @@ export class Alignments {
       case BtfKind.Const:
       case BtfKind.Restrict:
       case BtfKind.TypeTag:
-        return this.of(btf.target(id), depth + 1);
+        return this.alignment(targetOf(table, id), depth + 1);
       case BtfKind.Array:
-        return this.of(btf.array(id).element, depth + 1);
+        return this.alignment(elementOf(table, id), depth + 1);
       case BtfKind.Struct:
       case BtfKind.Union:
-        return this.#ofComposite(id, depth);
+        return this.#alignComposite(id, depth);
       default:
         return 0;
     }
   }
 
-  #ofComposite(id: number, depth: number): number {
-    const btf = this.#btf;
+  #alignComposite(id: number, depth: number): number {
+    const table = this.#table;
+    const { words, starts } = table;
+    const flagged = kindFlagOf(table, id);
     let largest = 1;
-    for (let index = 0, count = btf.vlen(id); index < count; index++) {
-      const alignment = this.of(btf.memberType(id, index), depth + 1);
+    let at = starts[id]! + HEAD;
+    for (let index = 0, count = vlenOf(table, id); index < count; index++, at += 3) {
+      const alignment = this.alignment(words[at + 1]!, depth + 1);
       if (alignment === 0) return 0;
-      largest = Math.max(largest, alignment);
-      if (misaligned(btf, id, index, alignment)) return 1;
+      if (alignment > largest) largest = alignment;
+      if (misaligned(words[at + 2]!, flagged, alignment)) return 1;
     }
-    return btf.size(id) % largest === 0 ? largest : 1;
+    return words[starts[id]! + 2]! % largest === 0 ? largest : 1;
   }
 }
 
-function misaligned(btf: Btf, id: number, index: number, alignment: number): boolean {
-  if (alignment === 0 || btf.memberBitSize(id, index) > 0) return false;
-  return btf.memberBitOffset(id, index) % (8 * alignment) !== 0;
+/** `place`: a member's bit offset; in flagged structs with a bitfield's width in the upper byte. */
+function misaligned(place: number, flagged: boolean, alignment: number): boolean {
+  if (alignment === 0 || (flagged && place >>> 24 > 0)) return false;
+  return (flagged ? place & 0xff_ffff : place) % (8 * alignment) !== 0;
 }
 
 const pads = [

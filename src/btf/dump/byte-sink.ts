@@ -1,0 +1,67 @@
+import { BtfError } from "../error.ts";
+
+const FIRST_SIZE = 1 << 20;
+const MOST_SIZE = 1 << 28;
+const DIGIT_ZERO = 0x30;
+
+/** Text as bytes, written one after another: names are copied from where they lie, without becoming strings. */
+export class ByteSink {
+  #bytes = new Uint8Array(FIRST_SIZE);
+  #length = 0;
+
+  /** ASCII. */
+  text(text: string): void {
+    const size = text.length;
+    if (this.#length + size > this.#bytes.length) this.#grow(size);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let index = 0; index < size; index++) bytes[at++] = text.charCodeAt(index);
+    this.#length = at;
+  }
+
+  byte(value: number): void {
+    if (this.#length === this.#bytes.length) this.#grow(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  /** The bytes of `strings` from an offset to the next NUL. */
+  copy(strings: Uint8Array, offset: number): void {
+    let bytes = this.#bytes;
+    let at = this.#length;
+    for (let from = offset, value = strings[from]!; value !== 0; value = strings[++from]!) {
+      if (at === bytes.length) {
+        this.#length = at;
+        this.#grow(1);
+        bytes = this.#bytes;
+      }
+      bytes[at++] = value;
+    }
+    this.#length = at;
+  }
+
+  /** A count in decimal. */
+  count(value: number): void {
+    if (value < 10) this.byte(DIGIT_ZERO + value);
+    else this.text(String(value));
+  }
+
+  /** A new line, and so many tabs. */
+  line(tabs: number): void {
+    if (this.#length + tabs + 1 > this.#bytes.length) this.#grow(tabs + 1);
+    this.#bytes[this.#length++] = 0x0a;
+    for (let index = 0; index < tabs; index++) this.#bytes[this.#length++] = 0x09;
+  }
+
+  /** What was written; a view, as long as nothing more is. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #grow(size: number): void {
+    const least = this.#length + size;
+    if (least > MOST_SIZE) throw new BtfError("btf/too-large", "The C text of these types is without end");
+    const bytes = new Uint8Array(Math.max(least, this.#bytes.length * 2));
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
+  }
+}

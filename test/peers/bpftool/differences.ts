@@ -1,0 +1,70 @@
+import type { ComparedCommand } from "./commands.ts";
+
+/** A difference that is meant: what it is about, why, and how both answers are made alike for the rest. */
+export interface MeantDifference {
+  readonly what: string;
+  readonly why: string;
+  readonly applies: (command: ComparedCommand) => boolean;
+  readonly level: (text: string) => string;
+}
+
+const has =
+  (...words: readonly string[]) =>
+  ({ words: given }: ComparedCommand): boolean =>
+    words.every((word) => given.includes(word));
+
+/** Exit codes that bpftool gives by accident, after an answer that is whole. */
+export function meantCode(command: ComparedCommand, own: number, peer: number): boolean {
+  return own === peer || (own === 0 && peer === 255 && has("link", "show")(command));
+}
+
+export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
+  {
+    what: "pids",
+    why: "bpfkit reads who holds an object from /proc; this bpftool was built without its iterator program",
+    applies: has("show"),
+    level: (text) => text.replace(/\n\tpids .*/g, "").replace(/,\s*"pids": ?\[\{.*?\}\s*\]/gs, ""),
+  },
+  {
+    what: "order of prog_ids and map_ids in btf show",
+    why: "bpftool prints them in the order of a hash table; bpfkit ascending",
+    applies: has("btf", "show"),
+    level: (text) =>
+      text.replace(/((?:prog|map)_ids"?:? ?\[?)([\d,]+)/g, (_, head: string, ids: string) => {
+        const sorted = ids
+          .split(",")
+          .map(Number)
+          .sort((one, other) => one - other);
+        return `${head}${sorted.join(",")}`;
+      }),
+  },
+  {
+    what: "exit code of link show LINK",
+    why: "bpftool ends with 255 after showing a link that is there; bpfkit with 0",
+    applies: has("link", "show"),
+    level: (text) => text,
+  },
+  {
+    what: "first anonymous enum of sorted C headers",
+    why: "bpftool 7.8 loses it; bpfkit prints it, and takes `exact` for bpftool's bytes, which is what is compared",
+    applies: has("format", "c"),
+    level: (text) => text,
+  },
+];
+
+/** Both answers with the meant differences taken out, and which were. */
+export function level(
+  command: ComparedCommand,
+  own: string,
+  peer: string,
+): { readonly own: string; readonly peer: string; readonly used: readonly string[] } {
+  const used: string[] = [];
+  let texts = { own, peer };
+  for (const { what, applies, level: apply } of MEANT_DIFFERENCES) {
+    if (texts.own === texts.peer || !applies(command)) continue;
+    const next = { own: apply(texts.own), peer: apply(texts.peer) };
+    if (next.own !== texts.own || next.peer !== texts.peer) used.push(what);
+    texts = next;
+  }
+  return { ...texts, used };
+}

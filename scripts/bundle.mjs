@@ -3,7 +3,8 @@
 // that use most of it leave V8's compiled code beside the files (see entry.cjs).
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { join, relative } from "node:path";
 import { build } from "rolldown";
 import { root } from "./setup.mjs";
 
@@ -29,10 +30,23 @@ if (existsSync(input)) {
   });
   writeFileSync(join(folder, "package.json"), '{ "type": "commonjs" }\n');
   copyFileSync(join(root, "scripts", "entry.cjs"), entry);
+  const koffi = koffiBinary();
+  if (koffi) writeFileSync(join(folder, "koffi.path"), relative(folder, koffi));
   for (const args of RUNS) {
     spawnSync(process.execPath, [entry, ...args], {
       env: { ...process.env, BPFKIT_RECORD_CODE: "1" },
       stdio: "ignore",
     });
   }
+}
+
+/** The shared object that koffi loads here; undefined if it is not installed. */
+function koffiBinary() {
+  const require = createRequire(import.meta.url);
+  try {
+    require("koffi");
+  } catch {
+    return undefined;
+  }
+  return Object.keys(require.cache).find((path) => path.endsWith("/koffi.node"));
 }

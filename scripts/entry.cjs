@@ -41,4 +41,4 @@ if (recorded) {
   });
 }
 
-require("./main.js");
+require("./main.js").start(process.argv.slice(2), process.argv[1]);

@@ -108,6 +108,18 @@ export function btfFields(btf: BtfView, id: number, space: AddressSpace): readon
   return fields;
 }
 
+/** The field of that name alone: some records have hundreds. */
+export function btfField(
+  btf: BtfView,
+  id: number,
+  space: AddressSpace,
+  name: string,
+): RecordField | undefined {
+  const fields: RecordField[] = [];
+  addFields(btf, id, space, { path: [], bits: 0 }, fields, name);
+  return fields[0];
+}
+
 interface Prefix {
   readonly path: readonly number[];
   /** Bits from the start of the outermost record. */
@@ -120,16 +132,18 @@ function addFields(
   space: AddressSpace,
   prefix: Prefix,
   fields: RecordField[],
+  only?: string,
 ): void {
   const type = btf.type(id);
   if (type.kind === "modifier" || type.kind === "typedef")
-    return addFields(btf, type.target, space, prefix, fields);
+    return addFields(btf, type.target, space, prefix, fields, only);
   if (type.kind !== "struct" && type.kind !== "union") return;
   type.members.forEach((member, index) => {
     const path = [...prefix.path, index];
     const bits = prefix.bits + member.bitOffset;
-    if (member.name === "") addFields(btf, member.type, space, { path, bits }, fields);
-    else fields.push(fieldOfMember(btf, member, space, path, bits));
+    if (member.name === "") addFields(btf, member.type, space, { path, bits }, fields, only);
+    else if (only === undefined || member.name === only)
+      fields.push(fieldOfMember(btf, member, space, path, bits));
   });
 }
 

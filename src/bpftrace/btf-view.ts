@@ -10,16 +10,15 @@ const NAMED: Readonly<Record<BtfNamedKind, readonly BtfKind[]>> = {
   func: [BtfKind.Func],
 };
 
-/** BTF as the language sees it. Types are decoded when they are asked for, once. */
+/** BTF as the language sees it. Types are looked up and decoded when they are asked for, once. */
 export function btfView(btf: Btf): BtfView {
   const decoded = new Map<number, BtfType>();
+  const found = new Map<string, number | undefined>();
   return {
     find: (kind, name) => {
-      for (const one of NAMED[kind]) {
-        const id = btf.findByName(name, one);
-        if (id !== undefined) return id;
-      }
-      return undefined;
+      const key = `${kind} ${name}`;
+      if (!found.has(key)) found.set(key, findNamed(btf, kind, name));
+      return found.get(key);
     },
     type: (id) => {
       let type = decoded.get(id);
@@ -37,10 +36,18 @@ export function btfView(btf: Btf): BtfView {
       }
     },
     enumerator: (name) => {
-      const found = btf.findEnumerator(name);
-      return found && { value: found.value, enumId: found.type };
+      const enumerator = btf.findEnumerator(name);
+      return enumerator && { value: enumerator.value, enumId: enumerator.type };
     },
   };
+}
+
+function findNamed(btf: Btf, kind: BtfNamedKind, name: string): number | undefined {
+  for (const one of NAMED[kind]) {
+    const id = btf.findByName(name, one);
+    if (id !== undefined) return id;
+  }
+  return undefined;
 }
 
 function decode(btf: Btf, id: number): BtfType {

@@ -1,4 +1,4 @@
-import { btfFields } from "./btf-types.ts";
+import { btfField, btfFields } from "./btf-types.ts";
 import type { AddressSpace, RecordField, RecordType } from "./types.ts";
 import type { BtfView } from "./world.ts";
 
@@ -12,7 +12,10 @@ export function fieldsOf(record: RecordType): readonly RecordField[] {
 }
 
 export function fieldOf(record: RecordType, name: string): RecordField | undefined {
-  return fieldsOf(record).find((field) => field.name === name);
+  const { origin, space } = record;
+  return origin.kind === "btf"
+    ? btfField(origin.btf, origin.id, space, name)
+    : origin.fields.find((field) => field.name === name);
 }
 
 function cachedFields(btf: BtfView, id: number, space: AddressSpace): readonly RecordField[] {

@@ -54,6 +54,10 @@ export interface BtfSectionVariable {
 const maxDepth = 64;
 const pointerSize = 8;
 const underscore = 0x5f;
+/** Names that are read, and looked up, before it pays to prepare for many more. */
+const FEW = 2000;
+const FEW_LOOKUPS = 16;
+const MOST_OTHERS = 1000;
 
 /**
  * Types by id, read from the raw bytes on demand: nothing is kept for a type but the offset of its words.
@@ -86,8 +90,10 @@ export class Btf {
   readonly #words: Uint32Array;
   /** Index into #words of each own type. */
   readonly #starts: Uint32Array;
-  /** All strings as one, of which each name is a slice; "" where they are not plain ASCII. */
+  #stringsRead = 0;
+  /** Once many were read, all strings as one, of which each name is a slice; "" where they are not plain ASCII. */
   #text: string | undefined;
+  #lookups = 0;
   #names: NameChains | undefined;
   #flavours: number[] | undefined;
 
@@ -168,8 +174,8 @@ export class Btf {
     if (start >= this.#strings.length)
       throw new BtfError("btf/bad-string", `BTF string offset ${offset} is outside the string section`);
     // A section always ends in NUL, see readSections.
-    const text = (this.#text ??= asciiText(this.#strings));
-    if (text !== "") return text.slice(start, text.indexOf("\0", start));
+    const text = (this.#text ??= ++this.#stringsRead > FEW ? asciiText(this.#strings) : undefined);
+    if (text !== undefined && text !== "") return text.slice(start, text.indexOf("\0", start));
     return decodeUtf8(this.#strings, start, this.#strings.indexOf(0, start));
   }
 
@@ -398,11 +404,17 @@ export class Btf {
     return (this.#names ??= new NameChains(this.#words, this.#starts));
   }
 
+  /** Own types, as indices, of the name at that offset. A few names are sooner found without an index of all of them. */
+  *#indicesNamed(offset: number): Generator<number> {
+    const first = this.#names === undefined && ++this.#lookups <= FEW_LOOKUPS;
+    const found = first ? findWord(this.#words, this.#starts, offset) : undefined;
+    yield* found ?? this.#chains().indices(offset);
+  }
+
   #findOwn(name: string, kind: BtfKind | undefined, firstOnly: boolean): number[] {
-    const chains = this.#chains();
     const found: number[] = [];
     for (const offset of this.#stringOffsets(name)) {
-      for (const index of chains.indices(offset)) {
+      for (const index of this.#indicesNamed(offset)) {
         const id = this.firstId + index;
         if (kind !== undefined && this.kind(id) !== kind) continue;
         found.push(id);
@@ -506,6 +518,34 @@ function concatenate<T extends Uint32Array | Uint8Array>(
   joined.set(one);
   joined.set(other, one.length);
   return joined;
+}
+
+/**
+ * Indices of the types whose first word is `word`, ascending, by the search of bytes that Node has; undefined if
+ * that comes upon too many other words.
+ */
+function findWord(words: Uint32Array, starts: Uint32Array, word: number): number[] | undefined {
+  const bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+  const wanted = Buffer.from(Uint32Array.of(word).buffer);
+  const found: number[] = [];
+  let others = 0;
+  for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) {
+    const index = at % 4 === 0 ? indexOfStart(starts, at / 4) : -1;
+    if (index >= 0) found.push(index);
+    else if (++others > MOST_OTHERS) return undefined;
+  }
+  return found;
+}
+
+function indexOfStart(starts: Uint32Array, start: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (starts[middle]! < start) low = middle + 1;
+    else high = middle;
+  }
+  return starts[low] === start ? low : -1;
 }
 
 function isNamePart(byte: number | undefined): boolean {

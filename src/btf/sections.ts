@@ -60,20 +60,26 @@ function toWords(bytes: Uint8Array, littleEndian: boolean): Uint32Array {
 }
 
 function findStarts(words: Uint32Array): Uint32Array {
-  const fixedWords = Uint8Array.from(kindTable, (kind) => 3 + kind.fixed.length);
-  const itemWords = Uint8Array.from(kindTable, (kind) => kind.item.length);
+  // By the info word's upper byte, whose first bit is the kind flag: words of the type itself, and of each item.
+  const fixedWords = new Uint8Array(256);
+  const itemWords = new Uint8Array(256);
+  for (const [kind, { fixed, item }] of kindTable.entries())
+    for (const byte of kind === 0 ? [] : [kind, kind | 0x80]) {
+      fixedWords[byte] = 3 + fixed.length;
+      itemWords[byte] = item.length;
+    }
   const starts = new Uint32Array(Math.floor(words.length / 3));
   let count = 0;
   let at = 0;
   while (at + 3 <= words.length) {
     const info = words[at + 1]!;
-    const kind = (info >>> 24) & 0x7f;
-    if (kind === 0 || kind >= kindTable.length)
-      throw new BtfError("btf/bad-kind", `BTF kind ${kind} is not known`, [
+    const fixed = fixedWords[info >>> 24]!;
+    if (fixed === 0)
+      throw new BtfError("btf/bad-kind", `BTF kind ${(info >>> 24) & 0x7f} is not known`, [
         "The BTF may come from a kernel newer than this version of bpfkit",
       ]);
     starts[count++] = at;
-    at += fixedWords[kind]! + itemWords[kind]! * (info & 0xff_ffff);
+    at += fixed + itemWords[info >>> 24]! * (info & 0xff_ffff);
   }
   if (at !== words.length)
     throw new BtfError("btf/truncated", "The last type of the BTF type section is cut short");

@@ -1,9 +1,9 @@
 import { writeSync } from "node:fs";
-import { renderError, styleFor } from "../report/index.ts";
+import { renderError } from "../report/index.ts";
+import { errorStyle } from "./style.ts";
 
 /** Says what went wrong on standard error; returns the exit code. */
 export function reportFailure(error: unknown): number {
-  const style = styleFor({ isTTY: process.stderr.isTTY }, process.env);
-  writeSync(2, `${renderError(error, style)}\n`);
+  writeSync(2, `${renderError(error, errorStyle)}\n`);
   return 1;
 }

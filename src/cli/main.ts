@@ -5,11 +5,14 @@ import { commands } from "./command-table.ts";
 /** Names that stand for a command of their own: links to the launcher. */
 const ALIASES: Readonly<Record<string, string>> = { bpftrace: "trace", bpftool: "bpftool" };
 
-const path = process.env["BPFKIT_PROGRAM"] ?? process.argv[1] ?? "";
-restoreEnvironment(process.env);
-void main(process.argv.slice(2), path).then((code) => {
-  process.exitCode = code;
-});
+/** The command line of this process; `args` without the paths of Node and of the program. */
+export function start(args: readonly string[], path: string): void {
+  const program = process.env["BPFKIT_PROGRAM"] ?? path;
+  restoreEnvironment(process.env);
+  void main(args, program).then((code) => {
+    process.exitCode = code;
+  });
+}
 
 /** Takes back what the launcher set for this process alone, not for the commands that it runs. */
 function restoreEnvironment(environment: NodeJS.ProcessEnv): void {

@@ -10,9 +10,10 @@ import { DiagnosticError, type Diagnostic, type SourceText } from "../diagnostic
 import type { Kernel } from "../kernel/index.ts";
 import type { Features } from "../loader/index.ts";
 import type { ObjectSpec, TracePlan } from "../object/index.ts";
-import { renderDiagnostic, styleFor } from "../report/index.ts";
+import { renderDiagnostic } from "../report/index.ts";
 import { kernelTarget, kernelWorld } from "../script/index.ts";
 import { environmentSettings } from "./parameters.ts";
+import { errorStyle } from "./style.ts";
 
 /** What can be loaded and run. */
 export interface Runnable {
@@ -69,6 +70,5 @@ export function compileHere(request: ScriptRequest): Runnable {
 }
 
 function showWarnings(diagnostics: readonly Diagnostic[]): void {
-  const style = styleFor({ isTTY: process.stderr.isTTY }, process.env);
-  for (const diagnostic of diagnostics) writeSync(2, `${renderDiagnostic(diagnostic, style)}\n`);
+  for (const diagnostic of diagnostics) writeSync(2, `${renderDiagnostic(diagnostic, errorStyle)}\n`);
 }

@@ -516,9 +516,14 @@ export const OPCODES: readonly Opcode[] = [
   ...CONTROL_ROWS,
 ];
 
-const BY_CODE: readonly (readonly Opcode[])[] = Array.from({ length: 256 }, (_, code) =>
-  OPCODES.filter((row) => row.code === code),
-);
+const BY_CODE: readonly (readonly Opcode[])[] = byCode(OPCODES);
+
+/** One pass: this runs at every start. */
+function byCode(opcodes: readonly Opcode[]): Opcode[][] {
+  const rows: Opcode[][] = Array.from({ length: 256 }, () => []);
+  for (const row of opcodes) rows[row.code]!.push(row);
+  return rows;
+}
 
 /** The row of an instruction, or undefined for what is none. The second slot of ldimm64 is none. */
 export function opcodeOf(insn: {

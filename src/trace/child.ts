@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { BpfkitError } from "../errors.ts";
 import { findProgram } from "../util/index.ts";
 
@@ -54,17 +54,19 @@ export class Child implements CommandProcess {
   /** `command` is split at blanks; quotes and backslashes keep them, as in a shell. */
   static start(command: string): Child {
     const { path, args } = commandOf(command);
-    const process = spawn("/bin/sh", ["-c", GATE, path, ...args], {
+    // Not imported: most runs need no streams and sockets, which it brings along.
+    const { spawn } = process.getBuiltinModule("node:child_process");
+    const child = spawn("/bin/sh", ["-c", GATE, path, ...args], {
       stdio: ["inherit", "inherit", "inherit", "pipe"],
     });
-    if (process.pid === undefined) {
-      process.once("error", () => undefined);
+    if (child.pid === undefined) {
+      child.once("error", () => undefined);
       throw new BpfkitError("Cannot run -c: /bin/sh, which starts the command, is missing", {
         code: "trace/no-shell",
         hints: ["Start the program yourself and trace it with -p PID"],
       });
     }
-    return new Child(process, process.pid);
+    return new Child(child, child.pid);
   }
 
   go(): void {

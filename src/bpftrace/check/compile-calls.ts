@@ -1,4 +1,3 @@
-import { isIPv4, isIPv6 } from "node:net";
 import type { FunctionName } from "../functions.ts";
 import { readInteger } from "../literals.ts";
 import { literalType } from "../type-relations.ts";
@@ -40,6 +39,8 @@ function getopt(on: Elaborator, call: Call): TypedExpression {
 function pton(on: Elaborator, call: Call): TypedExpression {
   const text = textArgument(on, call, 0);
   if (!text) return broken(call.span);
+  // Not imported: it brings streams along, and few scripts have addresses.
+  const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net");
   const bytes = isIPv4(text.value)
     ? text.value.split(".").map(Number)
     : isIPv6(text.value)

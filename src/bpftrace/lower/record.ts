@@ -228,14 +228,12 @@ function sendJoined(
   index: number,
   lost: number,
 ): void {
-  const { b } = body;
   const { base, offset } = body.scratch(layout.size + JOIN_ROOM);
   const start = addressOf(body, { base, offset });
   fill(body, layout, base, offset, index);
   const [argv] = join.call.arguments;
   if (argv === undefined) throw new TypeError("join takes an array");
-  const end = appendStrings(body, argv, start, layout.size);
-  b.store(4, start, b.convert("trunc", b.sub(end, b.i64(layout.size))), { offset: join.offset });
+  const end = appendStrings(body, argv, { base: start, size: layout.size, lengthOffset: join.offset });
   send(body, start, end, lost);
 }
 

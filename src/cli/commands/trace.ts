@@ -5,7 +5,6 @@ import { Features } from "../../loader/index.ts";
 import {
   JsonReporter,
   RecordOutput,
-  styleFor,
   TextReporter,
   type Buffering,
   type Reporter,
@@ -18,6 +17,7 @@ import { traceOptions } from "../options.ts";
 import { OutputClosedError, OutputFile } from "../output-file.ts";
 import { firstLine, namedParameters, processId } from "../parameters.ts";
 import type { Runnable } from "../script.ts";
+import { errorStyle } from "../style.ts";
 import { onStopSignals } from "../stop-signals.ts";
 import { openTraceKernel, type TraceKernel } from "../trace-kernel.ts";
 
@@ -100,11 +100,10 @@ async function run(
   const output = new RecordOutput(file, bufferingOf(options.get("buffering")));
   const pid = processId(options.get("pid"), invocation);
   const command = options.get("cmd");
-  const style = styleFor({ isTTY: process.stderr.isTTY }, process.env);
   const quiet = options.has("quiet");
   const verbose = options.has("verbose");
   const reporter = (resolver: SystemResolver): Reporter => {
-    const reporterOptions = { output, message, style, resolver, quiet };
+    const reporterOptions = { output, message, style: errorStyle, resolver, quiet };
     return options.get("format") === "json"
       ? new JsonReporter(reporterOptions)
       : new TextReporter(reporterOptions);

@@ -9,6 +9,8 @@ export interface LinuxFilesOptions {
   readonly release: string;
   /** The user's own BTF file. */
   readonly btf?: string;
+  /** A file of the kernel as memory; undefined where that is not possible. */
+  readonly mapFile: (path: string) => Uint8Array | undefined;
   /** Finds or makes tracefs; called once, when first needed. */
   readonly openTracefs: () => string;
 }
@@ -29,7 +31,7 @@ export class LinuxFiles implements HostFiles {
   btf(module = "vmlinux"): Uint8Array {
     let bytes = this.#btf.get(module);
     if (!bytes) {
-      bytes = module === "vmlinux" ? readBtfFile(this.btfPath()) : this.#moduleBtf(module);
+      bytes = module === "vmlinux" ? this.#kernelBtf(this.btfPath()) : this.#moduleBtf(module);
       this.#btf.set(module, bytes);
     }
     return bytes;
@@ -135,6 +137,12 @@ export class LinuxFiles implements HostFiles {
       `/usr/lib/debug/boot/vmlinux-${release}.debug`,
       `/usr/lib/debug/lib/modules/${release}/vmlinux`,
     ].find((path) => existsSync(path));
+  }
+
+  /** The kernel hands out its megabytes page by page: its own memory comes sooner (Linux 6.16). */
+  #kernelBtf(path: string): Uint8Array {
+    const own = path === `${KERNEL_BTF}/vmlinux`;
+    return (own ? this.#options.mapFile(path) : undefined) ?? readBtfFile(path);
   }
 
   #moduleBtf(module: string): Uint8Array {

@@ -1,4 +1,4 @@
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { release as osRelease } from "node:os";
 import { BpfkitError } from "../../errors.ts";
 import { BPF_CMD, BPF_COMMON_ATTRS, ERRNO, PERF_FLAG } from "../../uapi/index.ts";
@@ -34,6 +34,7 @@ import { openTracefs } from "./tracefs.ts";
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
 const MAP_FIXED_NOREPLACE = 0x100000;
 const RLIMIT_MEMLOCK = 8;
 const CLOCKS: Readonly<Record<ClockId, number>> = { realtime: 0, monotonic: 1, boottime: 7, tai: 11 };
@@ -81,6 +82,7 @@ class LinuxKernel implements Kernel {
     this.files = new LinuxFiles({
       release: this.release.text,
       ...(options.btf !== undefined && { btf: options.btf }),
+      mapFile: (path) => this.#mapFile(path),
       openTracefs: () => {
         const mount = openTracefs({
           call: (call, ...args) => this.#call(call, numbers[call], ...args),
@@ -207,6 +209,18 @@ class LinuxKernel implements Kernel {
         mapped = false;
       },
     };
+  }
+
+  /** Stays mapped as long as the process lives, since what was read from it refers to it. */
+  #mapFile(path: string): Uint8Array | undefined {
+    const fd = openSync(path, "r");
+    try {
+      const { size } = fstatSync(fd);
+      const address = this.#native.syscall(this.#numbers.mmap, 0, size, PROT_READ, MAP_PRIVATE, fd, 0);
+      return address > 0 ? new Uint8Array(this.#native.view(address, size)) : undefined;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   read(fd: Fd, buffer: Uint8Array): number {

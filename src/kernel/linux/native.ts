@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { BpfkitError } from "../../errors.ts";
 
 /** What the FFI gives: raw system calls, addresses of buffers, views of foreign memory, readiness. */
@@ -50,7 +52,7 @@ interface Koffi {
 
 /** Loads koffi, which takes some 10 ms: only once a kernel is opened. */
 export function loadNative(): Native {
-  const koffi = requireKoffi();
+  const koffi = recordedKoffi() ?? requireKoffi();
   const library = koffi.load(null);
   const syscall = library.func(
     "long syscall(long n, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)",
@@ -67,6 +69,23 @@ export function loadNative(): Native {
       return library.func(`int ${name}(${parameters.join(", ")})`);
     },
   };
+}
+
+/**
+ * koffi's binary itself, where the build wrote down which of its packages holds it (scripts/bundle.mjs): finding
+ * and running the modules around it takes 5 ms.
+ */
+function recordedKoffi(): Koffi | undefined {
+  try {
+    const record = new URL("koffi.path", import.meta.url);
+    const module: { exports: Partial<Koffi> } = { exports: {} };
+    process.dlopen(module, fileURLToPath(new URL(readFileSync(record, "utf8"), record)));
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked so far
+    return module.exports.load ? (module.exports as Koffi) : undefined;
+  } catch {
+    // Not built that way, or moved since.
+    return undefined;
+  }
 }
 
 function requireKoffi(): Koffi {

@@ -72,7 +72,10 @@ export function snapshotElement(
     )[0];
     return entry && { map: whole, ...entry };
   }
-  const bytes = map.lookup(key);
+  // Behind a key that is no multiple of 8 bytes there are zeros.
+  const padded = new Uint8Array(map.spec.keySize);
+  padded.set(key.subarray(0, padded.length));
+  const bytes = map.lookup(padded);
   return bytes && { map: whole, ...fold(plan, cpuValues(map, bytes), options) };
 }
 

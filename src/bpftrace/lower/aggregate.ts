@@ -3,7 +3,7 @@ import type { CheckedMap, TypedExpression } from "../typed.ts";
 import type { AggregateType } from "../types.ts";
 import type { Body } from "./body.ts";
 import { bucketOf } from "./bucket.ts";
-import { keyAddress, markSet, newKey, updateElement } from "./map-access.ts";
+import { keyAddress, markSet, newKey, updateElement, writeBucket } from "./map-access.ts";
 import { addressOf } from "./place.ts";
 import { extend } from "./scalar-form.ts";
 
@@ -127,6 +127,6 @@ function bucketKey(body: Body, map: CheckedMap, key: TypedExpression | undefined
     return addressOf(body, index);
   }
   const place = newKey(body, storage, key);
-  b.store(4, place.base, bucket, { offset: place.offset + bucketOffset });
+  writeBucket(body, storage, place, bucket);
   return addressOf(body, place);
 }

@@ -1,7 +1,7 @@
 import { addIncoming, type Value } from "../../ir/index.ts";
 import { BPF_ANY } from "../../uapi/index.ts";
 import type { CheckedMap, TypedExpression } from "../typed.ts";
-import { alignOf, sizeOf, type Type } from "../types.ts";
+import { sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
 import { isKeptClean } from "./copy.ts";
 import { directPlace, type Place } from "./memory.ts";
@@ -42,33 +42,46 @@ export function keyAddress(body: Body, map: CheckedMap, key: TypedExpression | u
   const name = expressionKey(body, key);
   if (name === undefined || !body.fitsStack(keySize)) return addressOf(body, newKey(body, storage, key));
   return body.once(`key ${keySize} ${name}`, () => {
-    const place = body.permanent(keySize, keyAlign(key.type), "key");
-    body.store(fitted(storage, key), { ...place, clean: true });
+    const place = body.permanent(keySize, 8, "key");
+    writeKey(body, storage, place, key);
     return place.base;
   });
 }
 
 /** A key in memory of its own; the bucket of a histogram is left to the caller. */
 export function newKey(body: Body, storage: MapStorage, key: TypedExpression): Place {
-  const { keySize, bucketOffset } = storage;
-  const place = body.temporary(keySize, keyAlign(key.type), "key");
-  const stored = fitted(storage, key);
-  body.store(stored, { ...place, clean: true });
-  const used = sizeOf(stored.type);
-  const padding = (bucketOffset ?? keySize) - used;
-  if (padding > 0) body.b.fill(place.base, padding, 1, { offset: place.offset + used });
+  const place = body.temporary(storage.keySize, 8, "key");
+  writeKey(body, storage, place, key);
   return place;
+}
+
+/** Up to the bucket, if there is one, or to the end. */
+function writeKey(body: Body, storage: MapStorage, place: Place, key: TypedExpression): void {
+  const { b } = body;
+  const stored = fitted(storage, key);
+  const used = sizeOf(stored.type);
+  const end = storage.bucketOffset ?? storage.keySize;
+  if (used === 4 && end === 8 && isScalar(stored.type)) {
+    b.store(8, place.base, b.convert("zext32", body.scalar(stored)), { offset: place.offset });
+    return;
+  }
+  body.store(stored, { ...place, clean: true });
+  if (end > used) b.fill(place.base, end - used, 1, { offset: place.offset + used });
+}
+
+/** The bucket in a histogram's key, which it ends. */
+export function writeBucket(body: Body, storage: MapStorage, place: Place, bucket: Value): void {
+  const { b } = body;
+  const { keySize, bucketOffset = 0 } = storage;
+  const offset = place.offset + bucketOffset;
+  if (keySize - bucketOffset === 8) b.store(8, place.base, b.convert("zext32", bucket), { offset });
+  else b.store(4, place.base, bucket, { offset });
 }
 
 /** The key as the map wants it. */
 function fitted({ key: type }: MapStorage, key: TypedExpression): TypedExpression {
   if (type === undefined || sizeOf(type) === sizeOf(key.type)) return key;
   return { kind: "cast", operand: key, type, span: key.span };
-}
-
-function keyAlign(type: Type): number {
-  // Words clear and compare the bytes of strings.
-  return type.kind === "string" ? 8 : Math.max(alignOf(type), 4);
 }
 
 /** `@map[key] = value` */
@@ -138,7 +151,7 @@ export function deleteElement(body: Body, map: CheckedMap, key: TypedExpression 
 /** A histogram's buckets are elements of their own. */
 function deleteBuckets(body: Body, storage: MapStorage, key: TypedExpression): void {
   const { b, code } = body;
-  const { name, bucketOffset = 0, buckets = 0 } = storage;
+  const { name, buckets = 0 } = storage;
   const place = newKey(body, storage, key);
   const address = addressOf(body, place);
   const head = code.block("bucket");
@@ -147,7 +160,7 @@ function deleteBuckets(body: Body, storage: MapStorage, key: TypedExpression): v
   code.jump(head);
   code.atLoop(head);
   const bucket = b.phi("i32", [[start, b.i32(0)]]);
-  b.store(4, place.base, bucket, { offset: place.offset + bucketOffset });
+  writeBucket(body, storage, place, bucket);
   code.helper("map_delete_elem", b.mapRef(name), address);
   const next = b.add(bucket, b.i32(1));
   addIncoming(bucket, head, next);

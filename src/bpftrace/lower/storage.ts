@@ -108,7 +108,8 @@ function keyedStorage(
   const { types, stackMap } = options;
   const userKey = sizeOf(key);
   const bucketOffset = buckets === undefined ? undefined : roundUp(userKey, 4);
-  const keySize = bucketOffset === undefined ? userKey : bucketOffset + 4;
+  // The kernel compares keys by words first and then by bytes: a last word costs less than half of one.
+  const keySize = roundUp(bucketOffset === undefined ? userKey : bucketOffset + BUCKET_SIZE, 8);
   const valueSize = payloadSize(map.value);
   const kind = DECLARED[map.declared?.type ?? (aggregate === undefined ? "hash" : "percpuhash")];
   const spec: MapSpec = {
@@ -118,7 +119,7 @@ function keyedStorage(
     valueSize,
     maxEntries: map.declared?.maxEntries ?? options.maxMapKeys,
     flags: 0,
-    btfKeyTypeId: bucketOffset === undefined ? types.value(key) : bucketKeyId(key, bucketOffset, types),
+    btfKeyTypeId: keyTypeId(key, keySize, bucketOffset, types),
     btfValueTypeId: valueTypeId(map.value, undefined, types),
   };
   return {
@@ -229,9 +230,11 @@ function payloadTypeId(type: Type, types: LocalTypes): number {
   }
 }
 
-function bucketKeyId(key: Type, bucketOffset: number, types: LocalTypes): number {
-  const bucket = member("bucket", types.int(4, false), bucketOffset);
-  return types.struct("", bucketOffset + 4, [member("key", types.value(key), 0), bucket]);
+function keyTypeId(key: Type, size: number, bucketOffset: number | undefined, types: LocalTypes): number {
+  if (bucketOffset === undefined && sizeOf(key) === size) return types.value(key);
+  const members = [member("key", types.value(key), 0)];
+  if (bucketOffset !== undefined) members.push(member("bucket", types.int(BUCKET_SIZE, false), bucketOffset));
+  return types.struct("", size, members);
 }
 
 function member(name: string, type: number, offset: number): LocalMember {

@@ -152,6 +152,25 @@ describe("control flow", () => {
 });
 
 describe("memory", () => {
+  it("knows what follows from it", () => {
+    const lines = optimized(
+      (b) => {
+        const x = b.param(0);
+        const [positive, negative, end] = [b.block("positive"), b.block("negative"), b.block("end")];
+        b.branchIf("sgt", x, b.i64(0), positive, end);
+        b.at(positive);
+        b.branchIf("slt", x, b.i64(0), negative, end);
+        b.at(negative);
+        consume(b, x);
+        b.br(end);
+        b.at(end);
+        b.ret(x);
+      },
+      ["i64"],
+    );
+    expect(lines).toEqual(["b0: ; entry", "ret p0"]);
+  });
+
   it("forwards stores to loads and drops those that nobody reads", () => {
     const lines = optimized((b) => {
       const slot = b.alloca(16, 8);

@@ -96,13 +96,25 @@ function learn(
     if (list === undefined) facts.set(key, [{ holds: value, block }]);
     else list.push({ holds: value, block });
   };
-  const row = PREDICATES[predicate];
   const [left, right] = pair(args);
-  believe(factKey(predicate, [left, right]), holds);
-  believe(factKey(row.not, [left, right]), !holds);
-  believe(factKey(row.swapped, [right, left]), holds);
-  believe(factKey(PREDICATES[row.not].swapped, [right, left]), !holds);
+  const truth = holds ? predicate : PREDICATES[predicate].not;
+  for (const implied of [truth, ...(IMPLIED[truth] ?? [])]) {
+    const { not, swapped } = PREDICATES[implied];
+    believe(factKey(implied, [left, right]), true);
+    believe(factKey(not, [left, right]), false);
+    believe(factKey(swapped, [right, left]), true);
+    believe(factKey(PREDICATES[not].swapped, [right, left]), false);
+  }
 }
+
+/** What else is true of the same two values. */
+const IMPLIED: Partial<Record<Predicate, readonly Predicate[]>> = {
+  eq: ["ule", "uge", "sle", "sge"],
+  ult: ["ule", "ne"],
+  ugt: ["uge", "ne"],
+  slt: ["sle", "ne"],
+  sgt: ["sge", "ne"],
+};
 
 function factKey(predicate: Predicate, args: readonly Value[]): string {
   return `${predicate} ${args[0]!.id} ${args[1]!.id}`;

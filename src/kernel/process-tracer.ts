@@ -32,6 +32,9 @@ export interface ProcessTracer extends Disposable {
   /** Registers of a stopped thread, undefined if it is gone. */
   registers(pid: number): Registers | undefined;
   setRegisters(pid: number, registers: Registers): void;
+  /** Stops every thread of a process that comes to an address, before the instruction there. False: no code. */
+  setBreakpoint(process: number, address: bigint): boolean;
+  clearBreakpoint(process: number, address: bigint): void;
   /** struct siginfo (128 bytes) of a thread at a signal stop. */
   signalInfo(pid: number): Uint8Array | undefined;
   /** Threads that are traced now. */
@@ -67,8 +70,6 @@ export interface ResumeOptions {
   readonly deliver?: boolean;
   /** At a call's entry: false leaves out the stop at its exit. */
   readonly exit?: boolean;
-  /** One instruction only. */
-  readonly step?: boolean;
 }
 
 /** `pid` is always a thread's id, which is the process's for the first thread. */
@@ -90,7 +91,13 @@ export type TraceStop =
   | { readonly kind: "signal"; readonly pid: number; readonly signal: number }
   /** The process is stopped as by SIGSTOP, until SIGCONT. */
   | { readonly kind: "groupStop"; readonly pid: number; readonly signal: number }
-  | { readonly kind: "step"; readonly pid: number }
+  /** `process`: whose breakpoint it is. */
+  | {
+      readonly kind: "breakpoint";
+      readonly pid: number;
+      readonly process: number;
+      readonly address: bigint;
+    }
   /** The thread ends now; only with `exits`. `status` as of wait(2). */
   | { readonly kind: "exiting"; readonly pid: number; readonly status: number }
   | { readonly kind: "exited"; readonly pid: number; readonly code: number }
@@ -109,6 +116,7 @@ export interface Registers {
   readonly bytes: Uint8Array;
   instructionPointer: bigint;
   stackPointer: bigint;
+  readonly framePointer: bigint;
   /** Of a function or a system call. */
   result: bigint;
   /** The n-th argument of a function by the platform's calling convention; those in registers only. */

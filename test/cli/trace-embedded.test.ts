@@ -83,6 +83,17 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
     expect(out.split("\n")[0]).toBe("1 1 1 1 sh 1");
   });
 
+  test("functions of a library, at entry and return", () => {
+    const out = embedded(
+      `uprobe:libc:malloc { @in = count(); @large = max(arg0); } uretprobe:libc:malloc { @out = count(); @zero = min(retval == 0); }`,
+      "ls /",
+    );
+    const value = (name: string): number => Number(new RegExp(`@${name}: (\\d+)`).exec(out)?.[1]);
+    expect(value("in")).toBeGreaterThan(3);
+    expect(value("out")).toBe(value("in"));
+    expect([value("large") > 0, value("zero")]).toEqual([true, 0]);
+  });
+
   test("the script's code, and a command that is not there", () => {
     const args = ["-q", "--kernel", "embedded", "-e"];
     expect(trace([...args, "BEGIN { exit(7); }"]).code).toBe(7);

@@ -17,6 +17,7 @@ import { TaskTable } from "./task-table.ts";
 import { taskBtf } from "./task-types.ts";
 import { RecordWriter, Tracepoints } from "./tracepoints.ts";
 import type { Tracepoint } from "./tracepoints.ts";
+import { UserProbes } from "./user-probes.ts";
 
 /** As long as events come without a pause, the event loop gets a turn this often. */
 const TURN_MILLISECONDS = 5;
@@ -28,6 +29,7 @@ const TURN_MILLISECONDS = 5;
 export class ProcessSource implements EventSource, ProcessHost, Disposable {
   readonly #open: () => ProcessTracer;
   readonly #points: Tracepoints;
+  readonly #probes: UserProbes;
   readonly #hooks = new Map<string, { readonly hook: Hook; count: number }>();
   readonly #calls = new Map<number, OpenCall>();
   readonly #ends = new Map<number, (end: ProcessEnd) => void>();
@@ -39,10 +41,16 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   #disposed = false;
   #raised = false;
   #btf: Uint8Array | undefined;
+  /** Processes that run already, until their probes are placed. */
+  readonly #attached: number[] = [];
+
+  readonly #arch: string;
 
   constructor(arch: string, open: () => ProcessTracer) {
+    this.#arch = arch;
     this.#open = open;
     this.#points = new Tracepoints(arch);
+    this.#probes = new UserProbes(arch);
   }
 
   readonly files: Partial<HostFiles> = {
@@ -64,15 +72,17 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   attach(hook: Hook): Disposable | undefined {
-    if (!this.#canRaise(hook)) return undefined;
     const name = hookName(hook);
+    if (!this.#enable(name, hook)) return undefined;
     const entry = this.#hooks.get(name) ?? { hook, count: 0 };
     entry.count++;
     this.#hooks.set(name, entry);
     return {
       [Symbol.dispose]: () => {
         entry.count--;
-        if (entry.count === 0) this.#hooks.delete(name);
+        if (entry.count > 0) return;
+        this.#hooks.delete(name);
+        this.#probes.remove(name);
       },
     };
   }
@@ -92,6 +102,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
 
   follow(pid: number): FollowedProcess {
     this.#openTracer().attach(pid);
+    this.#attached.push(pid);
     return { pid, ended: this.#endOf(pid) };
   }
 
@@ -102,6 +113,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
       calls: this.#wantedCalls(),
       exits: this.#has("tracepoint:sched:sched_process_exit"),
     });
+    for (const pid of this.#attached.splice(0)) if (this.#probes.any) this.#placeProbes(pid);
     void this.#run();
   }
 
@@ -121,8 +133,10 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     });
   }
 
-  #canRaise(hook: Hook): boolean {
-    return hook.kind === "tracepoint" && this.#points.find(hook.category, hook.event) !== undefined;
+  /** False where there is no such event. */
+  #enable(name: string, hook: Hook): boolean {
+    if (hook.kind === "tracepoint") return this.#points.find(hook.category, hook.event) !== undefined;
+    return hook.kind === "uprobe" && this.#probes.add(name, hook);
   }
 
   #has(name: string): boolean {
@@ -138,7 +152,12 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
       const number = this.#points.callNumber(hook.event.replace(/^sys_(enter|exit)_/, ""));
       if (number !== undefined) numbers.add(number);
     }
-    return [...numbers].map((number) => ({ number }));
+    const calls: CallFilter[] = [...numbers].map((number) => ({ number }));
+    // Code comes into a process by mmap(2): then probes of its file are put in.
+    const mapping = this.#points.callNumber("mmap");
+    if (this.#probes.any && mapping !== undefined && !numbers.has(mapping))
+      calls.push({ number: mapping, argument: { index: 2, mask: PROT_EXEC, value: PROT_EXEC } });
+    return calls;
   }
 
   async #run(): Promise<void> {
@@ -176,7 +195,17 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
         break;
       case "exec":
         if (stop.former !== pid) this.#forget(stop.former);
+        if (this.#probes.any) {
+          this.#probes.forget(pid);
+          this.#placeProbes(pid);
+        }
         this.#executed(pid, stop.former);
+        break;
+      case "attached":
+        this.#inheritProbes(pid);
+        break;
+      case "breakpoint":
+        this.#hit(stop);
         break;
       case "exiting":
         this.#exiting(pid);
@@ -213,13 +242,27 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const exit =
       this.#has("tracepoint:raw_syscalls:sys_exit") || this.#has(`tracepoint:syscalls:sys_exit_${name}`);
     if (exit) this.#calls.set(pid, { number, name });
-    this.#tracer?.resume(stop, { exit });
+    const mapsCode = this.#probes.any && name === "mmap" && (Number(args[2]! & 0xffn) & PROT_EXEC) !== 0;
+    if (mapsCode && !exit) this.#calls.set(pid, { number, name });
+    this.#tracer?.resume(stop, { exit: exit || mapsCode });
+  }
+
+  #placeProbes(pid: number): void {
+    if (this.#tracer) this.#probes.place(this.#tracer, this.#task(pid).tgid);
+  }
+
+  #hit({ pid, process, address }: Extract<TraceStop, { kind: "breakpoint" }>): void {
+    const hit = this.#tracer && this.#probes.hit(this.#tracer, pid, process, address);
+    if (!hit) return;
+    const context = hit.registers.bytes.slice(0, CONTEXT_SIZE[this.#arch] ?? hit.registers.bytes.length);
+    for (const hook of hit.hooks) this.#fire(hookName(hook), context, pid);
   }
 
   #returned(pid: number, result: bigint): void {
     const call = this.#calls.get(pid);
     if (!call) return;
     this.#calls.delete(pid);
+    if (this.#probes.any && call.name === "mmap") this.#placeProbes(pid);
     const raw = this.#point("raw_syscalls", "sys_exit");
     if (raw) this.#raise(raw, pid, (record) => record.number("id", call.number).number("ret", result));
     const point = call.name === undefined ? undefined : this.#point("syscalls", `sys_exit_${call.name}`);
@@ -242,6 +285,12 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const created = this.#point("task", "task_newtask");
     if (created)
       this.#raise(created, pid, (record) => record.number("pid", child).text("comm", readComm(child)));
+  }
+
+  /** A new process has its parent's memory, with the breakpoints in it. */
+  #inheritProbes(pid: number): void {
+    const task = this.#probes.any ? readProcTask(pid) : undefined;
+    if (task && task.tgid === pid) this.#probes.inherit(task.parent, pid);
   }
 
   #executed(pid: number, former: number): void {
@@ -307,6 +356,8 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
 
   #forget(pid: number): void {
     this.#calls.delete(pid);
+    this.#probes.forget(pid);
+    this.#probes.forgetThread(pid);
     this.#tasks.delete(pid);
     this.#table?.end(pid);
   }
@@ -323,9 +374,11 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     texts: readonly string[] = [],
   ): void {
     const record = fill(new RecordWriter(point, pid, texts));
-    const ran = this.#host?.raise(`tracepoint:${point.category}:${point.event}`, record.bytes, {
-      task: this.#task(pid),
-    });
+    this.#fire(`tracepoint:${point.category}:${point.event}`, record.bytes, pid);
+  }
+
+  #fire(hook: string, context: Uint8Array, pid: number): void {
+    const ran = this.#host?.raise(hook, context, { task: this.#task(pid) });
     if (ran !== undefined && ran > 0) this.#raised = true;
   }
 
@@ -343,6 +396,11 @@ interface OpenCall {
   readonly name: string | undefined;
 }
 
+/** struct pt_regs, as programs see it: on x86-64 the first part of what ptrace gives. */
+const CONTEXT_SIZE: Readonly<Record<string, number>> = { x64: 168 };
+const PROT_EXEC = 4;
+/** PERF_MAX_STACK_DEPTH */
+const DEEPEST_STACK = 127;
 const AT_EXECFN = 31n;
 const LONGEST_PATH = 4096;
 const FIRST_NORMAL_PRIORITY = 100;
@@ -399,6 +457,28 @@ class ProcessTask implements Task {
 
   writeUser(address: bigint, bytes: Uint8Array): boolean {
     return this.#tracer()?.write(this.pid, address, bytes) ?? false;
+  }
+
+  /** By frame pointers, which code without them breaks off; the caller of its innermost function may be missing. */
+  userStack(): readonly bigint[] {
+    const tracer = this.#tracer();
+    const registers = tracer?.registers(this.pid);
+    if (!tracer || !registers) return [];
+    const stack = [registers.instructionPointer];
+    let frame = registers.framePointer;
+    while (stack.length < DEEPEST_STACK) {
+      const bytes = tracer.read(this.pid, frame, 16);
+      if (bytes.length < 16) break;
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      const caller = view.getBigUint64(8, true);
+      const next = view.getBigUint64(0, true);
+      if (caller === 0n) break;
+      stack.push(caller);
+      // Callers' frames lie above.
+      if (next <= frame) break;
+      frame = next;
+    }
+    return stack;
   }
 
   signal(number: number): number {

@@ -21,6 +21,7 @@ export class Interruptible implements Disposable {
   readonly #action = new BigUint64Array(ACTION_SIZE / 8);
   readonly #address: bigint;
   readonly #tick = (): void => undefined;
+  readonly #disarm = (): void => this.#setTimer(0n);
 
   constructor(native: Native, numbers: SyscallNumbers) {
     this.#native = native;
@@ -29,10 +30,13 @@ export class Interruptible implements Disposable {
     process.on("SIGALRM", this.#tick);
     for (const signal of INTERRUPTING) this.#setRestart(signal, false);
     this.#setTimer(TICK_MICROSECONDS);
+    // Without Node's listeners the signal would be the end.
+    process.once("exit", this.#disarm);
   }
 
   [Symbol.dispose](): void {
-    this.#setTimer(0n);
+    process.off("exit", this.#disarm);
+    this.#disarm();
     for (const signal of INTERRUPTING) this.#setRestart(signal, true);
     process.off("SIGALRM", this.#tick);
   }

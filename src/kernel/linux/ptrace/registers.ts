@@ -18,8 +18,31 @@ export interface RegisterLayout {
   readonly breakpoint: readonly number[];
   /** How far behind the breakpoint's address the thread stops. */
   readonly breakpointAdvance: number;
+  /** Frame pointers link a frame with its caller's: the word that holds the innermost. */
+  readonly framePointer: number;
+  /** Instructions that functions begin with, and that are simpler done than stepped over. */
+  readonly emulate?: (code: Uint8Array) => Emulated | undefined;
   /** AUDIT_ARCH_* of the architecture itself. */
   readonly audit: number;
+}
+
+export interface Emulated {
+  /** Bytes. */
+  readonly size: number;
+  /** The word of the register that is pushed. */
+  readonly push?: number;
+}
+
+/** Words of rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi: their order in opcodes. */
+const X64_OPCODE_REGISTERS = [10, 11, 12, 5, 19, 4, 13, 14] as const;
+
+/** endbr64, nop, push of one of the old registers. */
+function emulateX64(code: Uint8Array): Emulated | undefined {
+  const [first = 0, second, third, fourth] = code;
+  if (first === 0xf3 && second === 0x0f && third === 0x1e && fourth === 0xfa) return { size: 4 };
+  if (first === 0x90) return { size: 1 };
+  const push = first >= 0x50 && first <= 0x57 ? X64_OPCODE_REGISTERS[first - 0x50] : undefined;
+  return push === undefined ? undefined : { size: 1, push };
 }
 
 const NT_ARM_SYSTEM_CALL = 0x404;
@@ -38,6 +61,8 @@ export const REGISTERS: Readonly<Record<string, RegisterLayout>> = {
     callSize: 2,
     breakpoint: [0xcc],
     breakpointAdvance: 1,
+    framePointer: 4,
+    emulate: emulateX64,
     audit: 0xc000_003e,
   },
   // struct user_pt_regs, arch/arm64/include/uapi/asm/ptrace.h
@@ -53,6 +78,7 @@ export const REGISTERS: Readonly<Record<string, RegisterLayout>> = {
     callSize: 4,
     breakpoint: [0x00, 0x00, 0x20, 0xd4],
     breakpointAdvance: 0,
+    framePointer: 29,
     audit: 0xc000_00b7,
   },
 };
@@ -96,6 +122,10 @@ export class RegisterFile implements Registers {
 
   set result(value: bigint) {
     this.words[this.layout.result] = value;
+  }
+
+  get framePointer(): bigint {
+    return this.words[this.layout.framePointer]!;
   }
 
   argument(index: number): bigint {

@@ -122,6 +122,51 @@ describe("a process that the tracer starts", () => {
   });
 });
 
+/** Where a process has a file's code, and the file's entry point in it. */
+function entryPoint(pid: number): bigint | undefined {
+  const header = readFileSync(`/proc/${pid}/exe`);
+  const entry = header.readBigUInt64LE(24);
+  const maps = readFileSync(`/proc/${pid}/maps`, "latin1");
+  const [, start] = /^([0-9a-f]+)-/.exec(maps) ?? [];
+  const fixed = header.readUInt16LE(16) === 2;
+  return start === undefined ? undefined : fixed ? entry : BigInt(`0x${start}`) + entry;
+}
+
+describe("breakpoints", () => {
+  test("stop before the instruction, which is made afterwards; children have them too", (context) => {
+    using tracer = open({ follow: true, calls: [] });
+    if (!tracer) return context.skip("no ptrace here");
+    tracer.start(shell("/bin/true; exit 6"));
+    let met = 0;
+    const stops = all(tracer, (stop) => {
+      if (stop.kind === "exec") {
+        const entry = entryPoint(stop.pid);
+        if (entry === undefined || !tracer.setBreakpoint(stop.pid, entry)) throw new Error("no code");
+      }
+      if (stop.kind !== "breakpoint") return;
+      met++;
+      expect(tracer.registers(stop.pid)?.instructionPointer).toBe(stop.address);
+    });
+    expect(met).toBe(2);
+    expect(stops.at(-1)).toMatchObject({ kind: "exited", code: 6 });
+  });
+
+  test("that were taken out again stop nobody, and no code is no breakpoint", (context) => {
+    using tracer = open({ follow: false, calls: [] });
+    if (!tracer) return context.skip("no ptrace here");
+    tracer.start({ path: "/bin/true", args: [] });
+    const stops = all(tracer, (stop) => {
+      if (stop.kind !== "exec") return;
+      const entry = entryPoint(stop.pid)!;
+      expect(tracer.setBreakpoint(stop.pid, entry)).toBe(true);
+      tracer.clearBreakpoint(stop.pid, entry);
+      expect(tracer.setBreakpoint(stop.pid, 16n)).toBe(false);
+    });
+    expect(stops.at(-1)).toMatchObject({ kind: "exited", code: 0 });
+    expect(stops.some(({ kind }) => kind === "breakpoint")).toBe(false);
+  });
+});
+
 describe("a process that runs already", () => {
   test("is held with its threads, and goes on when the tracer ends", async (context) => {
     using probe = open({ follow: false, calls: [] });

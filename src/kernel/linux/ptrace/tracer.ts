@@ -15,6 +15,7 @@ import { loadNative } from "../native.ts";
 import type { Native, SyscallArgument } from "../native.ts";
 import { SYSCALLS } from "../syscalls.ts";
 import type { SyscallNumbers } from "../syscalls.ts";
+import { Breakpoints } from "./breakpoints.ts";
 import { encodeCallFilter, passesFilter } from "./call-filter.ts";
 import { Interruptible } from "./interruptible.ts";
 import { ProcessMemory } from "./process-memory.ts";
@@ -34,8 +35,14 @@ const RED_ZONE = 128n;
 /** How long letting go waits for threads that the kernel cannot stop just now. */
 const DETACH_PATIENCE_MS = 1000;
 
+/** How long a thread may take to stop, when others are stopped for it: it may run the kernel's code just now. */
+const FREEZE_ATTEMPTS = 20;
+const FREEZE_PAUSE_MS = 0.05;
+
 interface Tracee {
   readonly pid: number;
+  /** The process whose thread it is. */
+  readonly process: number;
   /** Started by this tracer, or a descendant of such a process. */
   readonly owned: boolean;
   /** Has a seccomp filter by which only wanted calls stop. */
@@ -68,11 +75,13 @@ class LinuxProcessTracer implements ProcessTracer {
   /** Started, and not yet let go. */
   readonly #held: Tracee[] = [];
   readonly #memory: ProcessMemory;
+  readonly #breakpoints: Breakpoints;
   /** From the first wait on, when the listeners of signals are there. */
   #interruptible: Interruptible | undefined;
   readonly #tracees = new Map<number, Tracee>();
-  /** Stops that were met before their turn. */
-  readonly #pending: TraceStop[] = [];
+  /** Threads and their wait statuses that were met before their turn. */
+  readonly #early: (readonly [pid: number, status: number])[] = [];
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4));
   readonly #status = new Int32Array(1);
   readonly #statusAddress: number;
   readonly #info = new DataView(new ArrayBuffer(SYSCALL_INFO.size));
@@ -92,6 +101,7 @@ class LinuxProcessTracer implements ProcessTracer {
     this.#follow = options.follow;
     this.#stops = options;
     this.#memory = new ProcessMemory(native, numbers);
+    this.#breakpoints = new Breakpoints(layout, this);
     this.#statusAddress = Number(native.address(new Uint8Array(this.#status.buffer)));
     this.#infoAddress = Number(native.address(new Uint8Array(this.#info.buffer)));
     this.#messageAddress = Number(native.address(new Uint8Array(this.#message.buffer)));
@@ -106,7 +116,7 @@ class LinuxProcessTracer implements ProcessTracer {
     try {
       this.#waitFor(pid, WAIT.UNTRACED);
       this.#seize(pid, true);
-      const tracee = this.#add(pid, true);
+      const tracee = this.#add(pid, pid, true);
       this.#native.syscall(this.#numbers.kill, pid, SIGNAL.CONT);
       this.#prepare(pid);
       this.#held.push(tracee);
@@ -126,7 +136,7 @@ class LinuxProcessTracer implements ProcessTracer {
       for (const thread of this.#threads(pid)) {
         if (this.#tracees.has(thread)) continue;
         this.#seize(thread, false);
-        this.#add(thread, false);
+        this.#add(thread, pid, false);
         this.#ptrace(PTRACE.INTERRUPT, thread, 0, 0);
         found = true;
       }
@@ -141,35 +151,29 @@ class LinuxProcessTracer implements ProcessTracer {
     this.#interruptible ??= new Interruptible(this.#native, this.#numbers);
     for (const tracee of this.#held.splice(0)) this.#release(tracee);
     for (;;) {
-      const pending = this.#pending.shift();
-      if (pending) return pending;
-      if (this.#tracees.size === 0) return undefined;
-      const pid = this.#wait4(-1, WAIT.NOTHREAD);
-      if (pid < 0) {
-        if (this.#native.errno() === ERRNO.EINTR) return "interrupted";
-        this.#tracees.clear();
-        return undefined;
-      }
-      const stop = this.#decode(pid, this.#status[0]!);
-      if (stop) return stop;
+      const stop = this.#next(0);
+      if (stop === "nothing") continue;
+      return stop === "idle" ? "interrupted" : stop;
     }
   }
 
   poll(): TraceStop | "idle" | undefined {
     for (;;) {
-      const pending = this.#pending.shift();
-      if (pending) return pending;
-      if (this.#tracees.size === 0) return undefined;
-      const pid = this.#wait4(-1, WAIT.NOTHREAD | WAIT.NOHANG);
-      if (pid === 0) return "idle";
-      if (pid < 0) {
-        if (this.#native.errno() === ERRNO.EINTR) continue;
-        this.#tracees.clear();
-        return undefined;
-      }
-      const stop = this.#decode(pid, this.#status[0]!);
-      if (stop) return stop;
+      const stop = this.#next(WAIT.NOHANG);
+      if (stop !== "nothing") return stop;
     }
+  }
+
+  /** `nothing`: a stop that concerns nobody; `idle`: none, or a signal came. */
+  #next(options: number): TraceStop | "nothing" | "idle" | undefined {
+    const early = this.#early.shift();
+    if (early) return this.#decode(...early) ?? "nothing";
+    if (this.#tracees.size === 0) return undefined;
+    const pid = this.#wait4(-1, WAIT.NOTHREAD | options);
+    if (pid > 0) return this.#decode(pid, this.#status[0]!) ?? "nothing";
+    if (pid === 0 || this.#native.errno() === ERRNO.EINTR) return "idle";
+    this.#tracees.clear();
+    return undefined;
   }
 
   resume(stop: TraceStop, options: ResumeOptions = {}): void {
@@ -179,9 +183,21 @@ class LinuxProcessTracer implements ProcessTracer {
       this.#ptrace(PTRACE.LISTEN, stop.pid, 0, 0);
       return;
     }
+    if (stop.kind === "breakpoint") {
+      this.#stepOver(tracee, stop.process, stop.address);
+      return;
+    }
     if (stop.kind === "entry") tracee.inCall = options.exit !== false;
     const signal = stop.kind === "signal" && options.deliver !== false ? stop.signal : 0;
-    this.#continue(tracee, signal, options.step === true);
+    this.#continue(tracee, signal);
+  }
+
+  setBreakpoint(process: number, address: bigint): boolean {
+    return this.#breakpoints.insert(process, address);
+  }
+
+  clearBreakpoint(process: number, address: bigint): void {
+    this.#breakpoints.remove(process, address);
   }
 
   read(pid: number, address: bigint, length: number): Uint8Array {
@@ -219,11 +235,14 @@ class LinuxProcessTracer implements ProcessTracer {
   }
 
   [Symbol.dispose](): void {
-    this.#pending.length = 0;
+    this.#early.length = 0;
     try {
       for (const { pid, owned } of this.#tracees.values())
         if (owned) this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
-        else this.#ptrace(PTRACE.INTERRUPT, pid, 0, 0);
+        else {
+          this.#breakpoints.removeAll(pid);
+          this.#ptrace(PTRACE.INTERRUPT, pid, 0, 0);
+        }
       this.#letGo();
     } finally {
       this.#interruptible?.[Symbol.dispose]();
@@ -236,7 +255,7 @@ class LinuxProcessTracer implements ProcessTracer {
     while (this.#tracees.size > 0 && Date.now() < end) {
       const pid = this.#wait4(-1, WAIT.NOTHREAD | WAIT.NOHANG);
       if (pid === 0) {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+        Atomics.wait(this.#pause, 0, 0, 1);
         continue;
       }
       if (pid < 0) {
@@ -256,15 +275,18 @@ class LinuxProcessTracer implements ProcessTracer {
         continue;
       }
       const stopSignal = (status >> 8) & 0xff;
-      const delivered = status >> 16 === 0 && stopSignal !== (SIGNAL.TRAP | 0x80) ? stopSignal : 0;
+      // A breakpoint that was met on the way is behind it now.
+      const met =
+        tracee !== undefined && status >> 8 === SIGNAL.TRAP && this.#atBreakpoint(tracee) !== undefined;
+      const delivered = status >> 16 === 0 && stopSignal !== (SIGNAL.TRAP | 0x80) && !met ? stopSignal : 0;
       this.#ptrace(PTRACE.DETACH, pid, 0, delivered);
       this.#tracees.delete(pid);
     }
     this.#tracees.clear();
   }
 
-  #add(pid: number, owned: boolean, filtered = false): Tracee {
-    const tracee: Tracee = { pid, owned, filtered, inCall: false };
+  #add(pid: number, process: number, owned: boolean, filtered = false): Tracee {
+    const tracee: Tracee = { pid, process, owned, filtered, inCall: false };
     this.#tracees.set(pid, tracee);
     return tracee;
   }
@@ -345,7 +367,7 @@ class LinuxProcessTracer implements ProcessTracer {
     this.#toNextCallStop(pid);
     tracee.filtered = this.#install(pid, again, encodeCallFilter(calls, this.#layout.audit));
     this.setRegisters(pid, again);
-    this.#continue(tracee, 0, false);
+    this.#continue(tracee, 0);
   }
 
   /** Makes the process set its filter, between two of its own calls; false where it may not. */
@@ -408,6 +430,10 @@ class LinuxProcessTracer implements ProcessTracer {
     if (!known && event !== PTRACE_EVENT.EXEC) return this.#adopt(pid);
     if (event === 0) {
       if (signal === (SIGNAL.TRAP | 0x80)) return this.#callStop(known!);
+      if (signal === SIGNAL.TRAP && this.#breakpoints.any(known!.process)) {
+        const address = this.#atBreakpoint(known!);
+        if (address !== undefined) return { kind: "breakpoint", pid, process: known!.process, address };
+      }
       return { kind: "signal", pid, signal };
     }
     switch (event) {
@@ -435,12 +461,78 @@ class LinuxProcessTracer implements ProcessTracer {
           return { kind: "groupStop", pid, signal };
         break;
     }
-    this.#continue(known!, 0, false);
+    this.#continue(known!, 0);
     return undefined;
   }
 
+  /** The breakpoint that stopped a thread; it stands before the instruction there afterwards. */
+  #atBreakpoint({ pid, process }: Tracee): bigint | undefined {
+    const registers = this.#registers(pid);
+    const address = registers && registers.instructionPointer - BigInt(this.#layout.breakpointAdvance);
+    if (!registers || address === undefined || !this.#breakpoints.has(process, address)) return undefined;
+    registers.instructionPointer = address;
+    this.setRegisters(pid, registers);
+    return address;
+  }
+
+  /** Makes the instruction under a breakpoint, and lets the thread go on. */
+  #stepOver(tracee: Tracee, process: number, address: bigint): void {
+    const { pid } = tracee;
+    const registers = this.#registers(pid);
+    if (registers && this.#breakpoints.emulate(process, address, registers)) {
+      this.setRegisters(pid, registers);
+      this.#continue(tracee, 0);
+      return;
+    }
+    // The other threads would pass the place unseen.
+    const frozen = this.#freeze(tracee);
+    const insertAgain = this.#breakpoints.lift(process, address);
+    const status = this.#step(pid);
+    insertAgain();
+    for (const other of frozen) this.#continue(other, 0);
+    if (status >> 8 === SIGNAL.TRAP) this.#continue(tracee, 0);
+    // Something else came first; the instruction is met again.
+    else this.#early.push([pid, status]);
+  }
+
+  /** The status of a thread after one instruction. An interrupt that was waiting for it is not what stopped it. */
+  #step(pid: number): number {
+    for (;;) {
+      this.#ptrace(PTRACE.SINGLESTEP, pid, 0, 0);
+      while (this.#wait4(pid, 0) < 0 && this.#native.errno() === ERRNO.EINTR);
+      const status = this.#status[0]!;
+      if (!isInterrupt(status)) return status;
+    }
+  }
+
+  /** Stops the other threads of a process. Those that stopped for a reason of their own are left for {@link wait}. */
+  #freeze({ pid, process }: Tracee): Tracee[] {
+    const others = [...this.#tracees.values()].filter(
+      (other) =>
+        other.process === process && other.pid !== pid && !this.#early.some(([id]) => id === other.pid),
+    );
+    for (const other of others) this.#ptrace(PTRACE.INTERRUPT, other.pid, 0, 0);
+    return others.filter((other) => {
+      // Who does not stop is inside the kernel, as in vfork(2), and passes no breakpoint.
+      for (let attempt = 0; attempt < FREEZE_ATTEMPTS; attempt++) {
+        if (this.#wait4(other.pid, WAIT.NOHANG) !== other.pid) {
+          Atomics.wait(this.#pause, 0, 0, FREEZE_PAUSE_MS);
+          continue;
+        }
+        const status = this.#status[0]!;
+        if (isInterrupt(status)) return true;
+        this.#early.push([other.pid, status]);
+        return false;
+      }
+      return false;
+    });
+  }
+
   #ended(pid: number, status: number): TraceStop | undefined {
-    if (!this.#tracees.delete(pid)) return undefined;
+    const known = this.#tracees.get(pid);
+    if (!known) return undefined;
+    this.#tracees.delete(pid);
+    if (known.process === pid) this.#breakpoints.forget(pid);
     const signal = status & 0x7f;
     return signal === 0
       ? { kind: "exited", pid, code: (status >> 8) & 0xff }
@@ -454,7 +546,9 @@ class LinuxProcessTracer implements ProcessTracer {
     const group = Number(/^Tgid:\s*(\d+)/m.exec(status)?.[1] ?? 0);
     const parent = Number(/^PPid:\s*(\d+)/m.exec(status)?.[1] ?? 0);
     const from = this.#tracees.get(group === pid ? parent : group) ?? [...this.#tracees.values()][0];
-    this.#add(pid, from?.owned ?? false, from?.filtered ?? false);
+    const process = group === 0 ? pid : group;
+    if (process === pid && from) this.#breakpoints.inherit(from.process, pid);
+    this.#add(pid, process, from?.owned ?? false, from?.filtered ?? false);
     return { kind: "attached", pid };
   }
 
@@ -470,7 +564,8 @@ class LinuxProcessTracer implements ProcessTracer {
     if (former !== pid && caller) {
       this.#tracees.delete(former);
       this.#tracees.set(pid, { ...caller, pid });
-    } else if (!this.#tracees.has(pid)) this.#add(pid, true);
+    } else if (!this.#tracees.has(pid)) this.#add(pid, pid, true);
+    this.#breakpoints.forget(pid);
     return { kind: "exec", pid, former };
   }
 
@@ -493,7 +588,7 @@ class LinuxProcessTracer implements ProcessTracer {
       if (calls === "all" || passesFilter(calls, number, args))
         return { kind: "entry", pid, number, args, arch: this.#info.getUint32(SYSCALL_INFO.arch, true) };
     }
-    this.#continue(tracee, 0, false);
+    this.#continue(tracee, 0);
     return undefined;
   }
 
@@ -509,10 +604,10 @@ class LinuxProcessTracer implements ProcessTracer {
   }
 
   /** ESRCH: it was killed while it stood, which the next wait tells. */
-  #continue(tracee: Tracee, signal: number, step: boolean): void {
+  #continue(tracee: Tracee, signal: number): void {
     const { calls } = this.#stops;
     const free = tracee.filtered || (calls !== "all" && calls.length === 0);
-    const request = step ? PTRACE.SINGLESTEP : free && !tracee.inCall ? PTRACE.CONT : PTRACE.SYSCALL;
+    const request = free && !tracee.inCall ? PTRACE.CONT : PTRACE.SYSCALL;
     this.#ptrace(request, tracee.pid, 0, signal);
   }
 
@@ -530,6 +625,11 @@ class LinuxProcessTracer implements ProcessTracer {
   #ptrace(request: number, pid: number, address: SyscallArgument, data: SyscallArgument): number {
     return this.#native.syscall(this.#numbers.ptrace, request, pid, address, data);
   }
+}
+
+/** What PTRACE_INTERRUPT leads to, and nothing else. */
+function isInterrupt(status: number): boolean {
+  return status >> 16 === PTRACE_EVENT.STOP && ((status >> 8) & 0xff) === SIGNAL.TRAP;
 }
 
 /** Empty where the process is gone. */

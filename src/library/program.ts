@@ -5,7 +5,7 @@ import { programInfo } from "../inspect/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import type { Features, LoadedProgram } from "../loader/index.ts";
 import type { DisposalStack } from "../util/index.ts";
-import { BPF_TEST_FLAG } from "../uapi/index.ts";
+import { BPF_PROG_TYPE, BPF_TEST_FLAG } from "../uapi/index.ts";
 import { LibraryError } from "./library-error.ts";
 
 /**
@@ -63,6 +63,14 @@ export interface ProgramSource {
 
 const ROOM = 4096;
 
+/** Types whose context comes back where it was given (bpf_prog_test_run_syscall in net/bpf/test_run.c). */
+const IN_PLACE: ReadonlySet<number> = new Set([BPF_PROG_TYPE.SYSCALL]);
+/** Types that give no context back, and refuse a buffer for it. */
+const READ_ONLY: ReadonlySet<number> = new Set([
+  BPF_PROG_TYPE.RAW_TRACEPOINT,
+  BPF_PROG_TYPE.RAW_TRACEPOINT_WRITABLE,
+]);
+
 /** A program in the kernel. */
 export class Program implements Disposable {
   readonly #source: ProgramSource;
@@ -109,7 +117,7 @@ export class Program implements Disposable {
 
   /**
    * Runs the program with input of one's own and no hook (BPF_PROG_TEST_RUN).
-   * @throws SyscallError ENOTSUPP for types that the kernel cannot run so
+   * @throws SyscallError ENOTSUPP for types that the kernel cannot run so; EINTR when a signal ends repetitions
    *
    * @example
    * ```ts
@@ -123,9 +131,12 @@ export class Program implements Disposable {
    */
   testRun(options: TestRunOptions = {}): TestRunResult {
     const { kernel, loaded } = this.#open();
-    const { data, context, repeat, cpu, room = ROOM } = options;
+    const { data, repeat, cpu, room = ROOM } = options;
     const data_out = data && new Uint8Array(data.length + room);
-    const ctx_out = context && new Uint8Array(context.length);
+    // A copy: some programs write into it.
+    const context = options.context && new Uint8Array(options.context);
+    const writesApart = !IN_PLACE.has(this.type) && !READ_ONLY.has(this.type);
+    const ctx_out = writesApart && context ? new Uint8Array(context.length) : undefined;
     const answer = kernel.bpf("PROG_TEST_RUN", {
       prog_fd: loaded.fd,
       data_in: data,
@@ -139,7 +150,7 @@ export class Program implements Disposable {
       result: answer.retval,
       duration: answer.duration,
       data: data_out?.subarray(0, answer.data_size_out) ?? new Uint8Array(),
-      context: ctx_out?.subarray(0, answer.ctx_size_out) ?? new Uint8Array(),
+      context: ctx_out?.subarray(0, answer.ctx_size_out) ?? context ?? new Uint8Array(),
     };
   }
 

@@ -1,4 +1,5 @@
 import { type Btf, BtfBuilder, BtfKind, BtfLinkage, isEnum } from "../btf/index.ts";
+import { BPF_MAP_TYPE } from "../uapi/index.ts";
 import { ObjectError } from "./error.ts";
 import type { MapSpec } from "./spec.ts";
 
@@ -40,12 +41,16 @@ export function readMapDefinition(btf: Btf, name: string, type: number, nested =
   const extra = numbers.get("map_extra");
   const pinning = get("pinning");
   if (pinning > pinByName) throw bad(name, `pinning ${pinning} is not known`);
+  const kind = get("type");
+  // A ring's value type names its records; the kernel wants no size of it.
+  const isRing = kind === BPF_MAP_TYPE.RINGBUF || kind === BPF_MAP_TYPE.USER_RINGBUF;
+  const held = valuesOffset === undefined ? sizeOf("value_size", value) : 4;
   const spec: MapSpec = {
     name,
-    type: get("type"),
+    type: kind,
     keySize: sizeOf("key_size", key),
     // What `values` holds, maps or programs, the kernel is given by descriptors.
-    valueSize: valuesOffset === undefined ? sizeOf("value_size", value) : 4,
+    valueSize: isRing ? get("value_size") : held,
     maxEntries: get("max_entries"),
     flags: get("map_flags"),
     ...(key !== undefined && { btfKeyTypeId: key }),

@@ -3,7 +3,7 @@ import { BtfKind } from "../btf/index.ts";
 import { ALU, CLASS, classOf, JUMP, SOURCE } from "../isa/index.ts";
 import type { Insn } from "../isa/index.ts";
 import type { ObjectSpec, ProgramSpec } from "../object/index.ts";
-import { BPF_FUNC } from "../uapi/index.ts";
+import { BPF_FUNC, BPF_MAP_TYPE } from "../uapi/index.ts";
 
 /** Which arguments (registers) of the helpers that send records are the map and the record's size. */
 const SENDERS: ReadonlyMap<number, { readonly map: number; readonly size: number }> = new Map([
@@ -12,22 +12,25 @@ const SENDERS: ReadonlyMap<number, { readonly map: number; readonly size: number
   [BPF_FUNC.perf_event_output, { map: 2, size: 5 }],
 ]);
 
+const RINGS: ReadonlySet<number> = new Set([BPF_MAP_TYPE.RINGBUF, BPF_MAP_TYPE.PERF_EVENT_ARRAY]);
+
 /**
- * The struct that programs send through a ring or perf buffer, told by the size they send: C has no place to
- * write it. Undefined if the object's types have no struct of that size, or several and none named like one.
+ * The struct that programs send through a ring or perf buffer, told by the size they send and by its name: C has no
+ * place to write it. Undefined if the object's types have none of that size, or several and none named like the map.
  */
 export function eventType(spec: ObjectSpec, btf: Btf, map: string): number | undefined {
   const sizes = new Set(spec.programs.flatMap((program) => [...sentSizes(program, map)]));
-  const structs = structsOf(btf);
-  if (sizes.size === 0) return single(structs.filter((id) => btf.name(id) === "event"));
-  const [size] = sizes;
   if (sizes.size > 1) return undefined;
-  const fitting = structs.filter((id) => btf.size(id) === size);
+  const [size] = sizes;
+  const fitting = structsOf(btf).filter((id) => size === undefined || btf.size(id) === size);
+  // Map `samples` carries struct sample; the usual name is struct event.
   const stem = map.replace(/s$/, "");
+  const alone = spec.maps.filter(({ type }) => RINGS.has(type)).length === 1;
   return (
-    single(fitting) ??
-    single(fitting.filter((id) => btf.name(id) === "event")) ??
-    single(fitting.filter((id) => /event/.test(btf.name(id)) || btf.name(id).includes(stem)))
+    (size === undefined ? undefined : single(fitting)) ??
+    single(fitting.filter((id) => btf.name(id) === stem)) ??
+    (size !== undefined || alone ? single(fitting.filter((id) => btf.name(id) === "event")) : undefined) ??
+    (size === undefined ? undefined : single(fitting.filter((id) => /event/.test(btf.name(id)))))
   );
 }
 

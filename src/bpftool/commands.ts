@@ -64,6 +64,11 @@ export const COMMANDS: readonly (ObjectRow | CommandRow)[] = [
           "run PROG [data_in FILE] [data_out FILE] [data_size_out L] [ctx_in FILE] [ctx_out FILE] [ctx_size_out M] [repeat N]",
         run: async (context) => (await import("./program-run.ts")).runProgram(context),
       },
+      {
+        name: "profile",
+        usage: "profile PROG [duration DURATION] METRICs",
+        run: async (context) => (await import("./program-profile.ts")).profileProgram(context),
+      },
     ],
   },
   {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeSync } from "node:fs";
+import { BpfkitError } from "../../errors.ts";
 import {
   explainText,
   explanationJson,
@@ -38,12 +39,17 @@ function line(value: object): string {
 /** The words themselves, or what the file that they name holds; standard input if there are none. */
 function inputOf(words: readonly string[], invocation: Invocation): string {
   const [first] = words;
-  if (first === undefined) {
-    if (process.stdin.isTTY)
-      throw usageError("Nothing to explain: give bytes, an instruction or a file", invocation);
-    return readFileSync(0, "utf8");
+  if (first === undefined && process.stdin.isTTY)
+    throw usageError("Nothing to explain: give bytes, an instruction or a file", invocation);
+  if (first === undefined || (first === "-" && words.length === 1)) return read(0, "standard input");
+  return words.length === 1 && existsSync(first) ? read(first, first) : words.join(" ");
+}
+
+function read(file: string | number, name: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BpfkitError(`Cannot read ${name}: ${reason}`, { code: "cli/input", cause });
   }
-  if (words.length > 1) return words.join(" ");
-  if (first === "-") return readFileSync(0, "utf8");
-  return existsSync(first) ? readFileSync(first, "utf8") : first;
 }

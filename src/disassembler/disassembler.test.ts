@@ -66,6 +66,19 @@ for (const [arch, rows] of [
     expect(worded).toEqual(rows.map(([, text]) => text));
   });
 
+test("a call through a register that was filled in front of it has a target", async () => {
+  using arm64 = await openDisassembler("arm64");
+  // mov x10, #0xffffffffffff1234; movk x10, #0x8107, lsl #16; blr x10; blr x10
+  const bytes = Buffer.from("6ab99d92ea20b0f240013fd640013fd6", "hex");
+  const insns = arm64.disassemble(bytes, ADDRESS);
+  expect(insns.map(({ target }) => target)).toEqual([
+    undefined,
+    undefined,
+    0xffff_ffff_8107_1234n,
+    undefined,
+  ]);
+});
+
 test("every byte is in exactly one instruction, whatever the bytes are", async () => {
   using x64 = await openDisassembler("x64");
   using arm64 = await openDisassembler("arm64");

@@ -1,4 +1,5 @@
 import { BpfkitError } from "../errors.ts";
+import { findCallTargets } from "./arm64-calls.ts";
 import { wordArm64 } from "./arm64-wording.ts";
 import { decodeRun, loadCapstone } from "./capstone.ts";
 import type { Capstone } from "./capstone.ts";
@@ -8,6 +9,8 @@ import { wordX64 } from "./x64-wording.ts";
 interface ArchRow {
   readonly wording: Wording;
   readonly open: (library: Capstone) => InstanceType<Capstone["Capstone"]>;
+  /** What only several instructions together tell. */
+  readonly finish: (insns: readonly MachineInsn[]) => readonly MachineInsn[];
   /** Bytes that are stepped over where they are no instruction, and how objdump shows them. */
   readonly undecoded: { readonly size: number; readonly word: (bytes: Uint8Array) => [string, string[]] };
 }
@@ -20,11 +23,13 @@ const ARCHES: Readonly<Record<MachineArch, ArchRow>> = {
       decoder.option(library.OPT_SYNTAX, library.OPT_SYNTAX_ATT);
       return decoder;
     },
+    finish: (insns) => insns,
     undecoded: { size: 1, word: () => ["(bad)", []] },
   },
   arm64: {
     wording: wordArm64,
     open: (library) => new library.Capstone(library.ARCH_ARM64, library.MODE_LITTLE_ENDIAN),
+    finish: findCallTargets,
     undecoded: {
       size: 4,
       word: (bytes) =>
@@ -62,9 +67,9 @@ export async function openDisassembler(arch: string): Promise<Disassembler> {
 function cover(
   bytes: Uint8Array,
   address: bigint,
-  { wording, undecoded }: ArchRow,
+  { wording, finish, undecoded }: ArchRow,
   decode: (bytes: Uint8Array, address: bigint) => readonly DecodedInsn[],
-): MachineInsn[] {
+): readonly MachineInsn[] {
   const insns: MachineInsn[] = [];
   for (let offset = 0; offset < bytes.length;) {
     for (const insn of decode(bytes.subarray(offset), address + BigInt(offset))) {
@@ -77,5 +82,5 @@ function cover(
     insns.push({ offset, bytes: left, mnemonic, operands });
     offset += left.length;
   }
-  return insns;
+  return finish(insns);
 }

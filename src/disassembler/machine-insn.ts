@@ -13,7 +13,7 @@ export interface MachineInsn {
 /** Turns a function's bytes into instructions that cover every one of them. */
 export interface Disassembler extends Disposable {
   /** `address` is where the first byte lies; targets of jumps are absolute. */
-  disassemble(bytes: Uint8Array, address: bigint): MachineInsn[];
+  disassemble(bytes: Uint8Array, address: bigint): readonly MachineInsn[];
 }
 
 /** Machine code that can be read; process.arch's names. */

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { BtfBuilder, BtfLinkage } from "../../btf/index.ts";
-import { BpfkitError } from "../../errors.ts";
 import { call, callLocal, exit, loadMap, moveImmediate } from "../../isa/index.ts";
 import { BPF_FUNC, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../uapi/index.ts";
 import { fromElf, linkObjects, toElf } from "../index.ts";
@@ -82,5 +81,5 @@ test("what contradicts is refused with both names", () => {
   expect(() => linkObjects([a, input("b.o", object("two", "n", 1, "MIT"))])).toThrow(
     /b\.o has another license than a\.o/,
   );
-  expect(() => linkObjects([{ name: "text", bytes: Buffer.from("hello") }])).toThrow(BpfkitError);
+  expect(() => linkObjects([{ name: "text", bytes: Buffer.from("hello") }])).toThrow(/^text: /);
 });

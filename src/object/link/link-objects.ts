@@ -1,6 +1,7 @@
 import { encodeBtfExt } from "../../btf/index.ts";
 import { ElfBuilder, ElfMachine, SectionFlag, SectionType, SymbolType } from "../../elf/index.ts";
 import type { ElfRelocation, ElfSection, NewRelocation } from "../../elf/index.ts";
+import { BpfkitError } from "../../errors.ts";
 import { CLASS, JUMP } from "../../isa/index.ts";
 import { ObjectError } from "../error.ts";
 import { type LinkInput, type LinkObject, readLinkObject } from "./input.ts";
@@ -15,7 +16,7 @@ import { mergeTypes } from "./merged-types.ts";
  * one does not hold together.
  */
 export function linkObjects(inputs: readonly LinkInput[]): Uint8Array<ArrayBuffer> {
-  const objects = inputs.map(readLinkObject);
+  const objects = inputs.map(readNamed);
   const layout = mergeSections(objects);
   const table = mergeSymbols(objects, layout);
   const types = mergeTypes(objects, layout, table);
@@ -38,6 +39,16 @@ export function linkObjects(inputs: readonly LinkInput[]): Uint8Array<ArrayBuffe
     if (types.ext.size > 0) elf.section({ ...section, name: ".BTF.ext", bytes: ext });
   }
   return elf.finish();
+}
+
+/** What is wrong inside a file is said with its name. */
+function readNamed(input: LinkInput): LinkObject {
+  try {
+    return readLinkObject(input);
+  } catch (error) {
+    if (error instanceof ObjectError || !(error instanceof BpfkitError)) throw error;
+    throw new ObjectError("object/bad-elf", `${input.name}: ${error.message}`, error.hints, error);
+  }
 }
 
 /** By merged section; symbols are those of the table. Instructions that refer to a whole section are changed here. */

@@ -1,12 +1,13 @@
 // npm run bench:vm: the machine of the embedded kernel beside the running kernel's JIT, in one process.
 import { assemble, encode } from "../../src/isa/index.ts";
 import type { Insn } from "../../src/isa/index.ts";
+import { openEmbeddedKernel } from "../../src/kernel/embedded/index.ts";
 import { Machine } from "../../src/kernel/embedded/vm/index.ts";
 import type { ExecutionMode } from "../../src/kernel/embedded/vm/index.ts";
 import type { Fd, Kernel } from "../../src/kernel/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_PROG_TYPE, STRUCT } from "../../src/uapi/index.ts";
-import { BENCH_PROGRAMS, PACKET_SIZE } from "./programs.ts";
+import { BENCH_MAP_PROGRAMS, BENCH_PROGRAMS, PACKET_SIZE } from "./programs.ts";
 
 const ROUNDS = 40;
 /** Nanoseconds that one measurement should last: less than a turn of the scheduler. */
@@ -14,24 +15,47 @@ const WINDOW = 2_000_000;
 
 const packet = Uint8Array.from({ length: PACKET_SIZE }, (_, index) => (index * 31 + 7) & 0xff);
 
+const LONG = 1000;
+const STARTS = 10;
+const ratios = new Map<string, number[]>();
+
 using kernel = await openKernel();
 console.log(
   ["program", "kernel JIT", "jit", "interpreter", "jit/kernel", "result"]
     .map((head) => head.padStart(14))
     .join(""),
 );
-const ratios: number[] = [];
-for (const { name, text } of BENCH_PROGRAMS) {
-  const insns = assemble(text);
-  const fd = loadXdp(kernel, insns);
-  const real = kernelRunner(kernel, fd);
-  const jit = machineRunner(insns, "jit");
-  const interpreter = machineRunner(insns, "interpreter");
-  const results = new Set([real.result(), jit.result(), interpreter.result()]);
-  const times = measure([real, jit, interpreter]);
-  kernel.close(fd);
+for (const program of BENCH_PROGRAMS) {
+  const insns = assemble(program.text);
+  compare("computation", program.name, [
+    kernelRunner(kernel, loadXdp(kernel, insns)),
+    machineRunner(insns, "jit"),
+    machineRunner(insns, "interpreter"),
+  ]);
+}
+for (const { name, map, keys, text } of BENCH_MAP_PROGRAMS) {
+  const ports = [kernel, ...(["jit", "interpreter"] as const).map((mode) => openEmbeddedKernel({ mode, fuel: Infinity }))];
+  const runners = ports.map((port) => {
+    const fd = port.bpf("MAP_CREATE", map);
+    fill(port, fd, keys);
+    return kernelRunner(port, loadXdp(port, assemble(text(fd))));
+  });
+  compare("maps", name, runners);
+}
+for (const group of ["computation", "maps"] as const) {
+  const values = ratios.get(group) ?? [];
+  const mean = Math.exp(values.reduce((sum, ratio) => sum + Math.log(ratio), 0) / values.length);
+  console.log(`geometric mean of jit/kernel, ${group}: ${mean.toFixed(2)}`);
+}
+console.log(`times in ns a run; the empty program does not count`);
+console.log(`load to first run of ${LONG} instructions, best of ${STARTS}: ${firstRun().toFixed(2)} ms`);
+
+/** One line of the table. */
+function compare(group: string, name: string, runners: readonly Runner[]): void {
+  const results = new Set(runners.map((runner) => runner.result()));
+  const times = measure(runners);
   const ratio = times[1]! / times[0]!;
-  if (name !== "empty") ratios.push(ratio);
+  if (name !== "empty") ratios.set(group, [...(ratios.get(group) ?? []), ratio]);
   const cells = [
     ...times.map((time) => time.toFixed(1)),
     ratio.toFixed(2),
@@ -40,8 +64,34 @@ for (const { name, text } of BENCH_PROGRAMS) {
   console.log(name.padEnd(30) + cells.map((cell) => cell.padStart(12)).join(""));
   if (results.size !== 1) process.exitCode = 1;
 }
-const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-console.log(`geometric mean of jit/kernel without the empty program: ${mean.toFixed(2)}; times in ns a run`);
+
+function fill(port: Kernel, map_fd: Fd, keys: number): void {
+  const perCpu = port.files.possibleCpus().length;
+  for (let key = 0; key < keys; key++)
+    port.bpf("MAP_UPDATE_ELEM", {
+      map_fd,
+      key: new Uint8Array(Uint32Array.of(key).buffer),
+      // Longer than maps that are not per-CPU read.
+      value: new Uint8Array(8 * perCpu),
+    });
+}
+
+/** Milliseconds from the load of a long program to the end of its first run, on a kernel that is there. */
+function firstRun(): number {
+  const body = Array.from({ length: LONG / 2 - 1 }, (_, index) => `r0 += ${index}\nr0 ^= r1`).join("\n");
+  const insns = encode(assemble(`r0 = 0\n${body}\nexit`));
+  const port = openEmbeddedKernel();
+  const times = Array.from({ length: STARTS }, () => {
+    const start = performance.now();
+    const fd = port.bpf("PROG_LOAD", { prog_type: BPF_PROG_TYPE.XDP, insns, license: "GPL" });
+    port.bpf("PROG_TEST_RUN", { prog_fd: fd, data_in: packet });
+    const time = performance.now() - start;
+    port.close(fd);
+    return time;
+  });
+  console.log(`  the first of them: ${times[0]!.toFixed(2)} ms`);
+  return Math.min(...times);
+}
 
 interface Runner {
   /** Low 32 bits of r0, on a fresh packet. */

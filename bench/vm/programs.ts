@@ -1,7 +1,19 @@
+import type { BpfAttr } from "../../src/kernel/index.ts";
+import { BPF_MAP_TYPE } from "../../src/uapi/index.ts";
+
 /** Programs of type XDP in the kernel's wording; r1 is the context, whose first words bound the packet. */
 export interface BenchProgram {
   readonly name: string;
   readonly text: string;
+}
+
+/** One that uses a map, which it finds by a descriptor. */
+export interface BenchMapProgram {
+  readonly name: string;
+  readonly map: BpfAttr["MAP_CREATE"];
+  /** Keys that are there from the start. */
+  readonly keys: number;
+  readonly text: (fd: number) => string;
 }
 
 /** Bytes of the packet that all programs are given. */
@@ -161,3 +173,56 @@ skip:
   exit`,
   },
 ];
+
+const TURNS = 64;
+
+/** For each of 64 keys: `body`, with the key at r10 - 4 and the map in r1. */
+function overKeys(fd: number, body: string): string {
+  return `
+  r6 = 0
+loop:
+  *(u32 *)(r10 -4) = r6
+  r1 = map[fd:${fd}]
+  r2 = r10
+  r2 += -4
+  ${body}
+next:
+  r6 += 1
+  if r6 != ${TURNS} goto loop
+  r0 = 2
+  exit`;
+}
+
+const INCREMENT = `call bpf_map_lookup_elem
+  if r0 == 0 goto next
+  r1 = *(u64 *)(r0 +0)
+  r1 += 1
+  *(u64 *)(r0 +0) = r1`;
+
+const UPDATE = `*(u64 *)(r10 -16) = r6
+  r3 = r10
+  r3 += -16
+  r4 = 0
+  call bpf_map_update_elem`;
+
+const table = (map_type: number): BpfAttr["MAP_CREATE"] => ({
+  map_type,
+  key_size: 4,
+  value_size: 8,
+  max_entries: 1024,
+});
+
+export const BENCH_MAP_PROGRAMS: readonly BenchMapProgram[] = [
+  ["array: look up and add x64", BPF_MAP_TYPE.ARRAY, INCREMENT],
+  ["per-CPU array: the same", BPF_MAP_TYPE.PERCPU_ARRAY, INCREMENT],
+  ["hash: look up and add x64", BPF_MAP_TYPE.HASH, INCREMENT],
+  ["per-CPU hash: the same", BPF_MAP_TYPE.PERCPU_HASH, INCREMENT],
+  ["LRU hash: the same", BPF_MAP_TYPE.LRU_HASH, INCREMENT],
+  ["array: update x64", BPF_MAP_TYPE.ARRAY, UPDATE],
+  ["hash: update x64", BPF_MAP_TYPE.HASH, UPDATE],
+].map(([name, type, body]) => ({
+  name: String(name),
+  map: table(Number(type)),
+  keys: TURNS,
+  text: (fd: number) => overKeys(fd, String(body)),
+}));

@@ -45,7 +45,7 @@ export interface EmbeddedKernelOptions {
   /** Possible CPUs, 1 by default: per-CPU maps have a value for each. */
   readonly cpus?: number;
   readonly mode?: ExecutionMode;
-  /** Turns of loops that one run may take before it is stopped (`vm/fuel`). */
+  /** Turns of loops that one run may take before it is stopped (`vm/fuel`); Infinity: they are not counted. */
   readonly fuel?: number;
   /** Raw BTF of the kernel that programs are to see. */
   readonly btf?: Uint8Array;

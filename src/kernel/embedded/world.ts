@@ -85,7 +85,7 @@ export class World implements MapHost, Runner {
     this.machine = new Machine({
       memory: buffer,
       helpers: helpers(this),
-      fuel: options.fuel,
+      ...(Number.isFinite(options.fuel) && { fuel: options.fuel }),
       pointerHigh: POINTER_HIGH,
       heap: this.memory,
       packetLoad: (_context, offset, size) =>

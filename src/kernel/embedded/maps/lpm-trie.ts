@@ -57,7 +57,9 @@ export class LpmTrie extends BpfMap {
           children: [undefined, undefined],
         });
       const block = exact?.block ?? this.#exact(data, prefix)!.block!;
-      const { valueSize } = this.definition;
+      const { keySize, valueSize } = this.definition;
+      // An element that is there already takes the new key's bits behind the prefix, too.
+      this.memory.copy(block, key, keySize);
       this.memory.copy(block + this.#valueOffset, value, valueSize);
     } catch (error) {
       if (error instanceof OutOfMemoryError) return -ERRNO.ENOMEM;

@@ -1,3 +1,4 @@
+import { BpfkitError } from "./errors.ts";
 import type { Kernel, ProcessHost, ProcessTracer, ProcessTracerOptions } from "./kernel/index.ts";
 
 export type KernelName = "linux" | "embedded";
@@ -6,8 +7,11 @@ export type KernelName = "linux" | "embedded";
  * How a kernel is opened.
  */
 export interface KernelOptions {
-  /** `linux` (default): the running kernel. `embedded`: the one in this process, without rights and events. */
-  readonly kernel?: KernelName;
+  /**
+   * `linux`: the running kernel. `embedded`: the one in this process, which needs no rights. Where it is not given,
+   * what the environment variable BPFKIT_KERNEL says, else `linux`.
+   */
+  readonly kernel?: KernelName | undefined;
   /** A file with the kernel's BTF, raw or inside an ELF file, in place of the running kernel's own. */
   readonly btf?: string;
 }
@@ -29,8 +33,8 @@ export interface KernelOptions {
  * // prints true 1
  * ```
  */
-export async function openKernel({ kernel = "linux", btf }: KernelOptions = {}): Promise<Kernel> {
-  if (kernel === "embedded") {
+export async function openKernel({ kernel, btf }: KernelOptions = {}): Promise<Kernel> {
+  if ((kernel ?? kernelName(process.env["BPFKIT_KERNEL"] || "linux")) === "embedded") {
     const { openEmbeddedKernel } = await import("./kernel/embedded/index.ts");
     return openEmbeddedKernel(btf === undefined ? {} : { btf: await readBtf(btf) });
   }
@@ -54,6 +58,15 @@ export async function openTracingKernel(): Promise<TracingKernel> {
     linux.openProcessTracer({ follow: true, calls: [] }),
   );
   return { kernel: openEmbeddedKernel({ source: processes }), processes };
+}
+
+/** @throws BpfkitError `kernel/unknown` for what names no kernel */
+export function kernelName(name: string): KernelName {
+  if (name === "linux" || name === "embedded") return name;
+  throw new BpfkitError(`There is no kernel ${name}`, {
+    code: "kernel/unknown",
+    hints: ["There are linux and embedded"],
+  });
 }
 
 async function readBtf(path: string): Promise<Uint8Array> {

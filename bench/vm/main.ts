@@ -34,7 +34,10 @@ for (const program of BENCH_PROGRAMS) {
   ]);
 }
 for (const { name, map, keys, text } of BENCH_MAP_PROGRAMS) {
-  const ports = [kernel, ...(["jit", "interpreter"] as const).map((mode) => openEmbeddedKernel({ mode, fuel: Infinity }))];
+  const ports = [
+    kernel,
+    ...(["jit", "interpreter"] as const).map((mode) => openEmbeddedKernel({ mode, fuel: Infinity })),
+  ];
   const runners = ports.map((port) => {
     const fd = port.bpf("MAP_CREATE", map);
     fill(port, fd, keys);

@@ -1,6 +1,5 @@
 import { runTool } from "../../bpftool/index.ts";
-import { BpfkitError } from "../../errors.ts";
-import { openKernel } from "../../open-kernel.ts";
+import { kernelName, openKernel } from "../../open-kernel.ts";
 import type { KernelName } from "../../open-kernel.ts";
 import type { Invocation } from "../command.ts";
 import { onStopSignals } from "../stop-signals.ts";
@@ -24,18 +23,14 @@ export async function bpftool(words: readonly string[], invocation: Invocation):
 
 /** `--kernel NAME`, which bpftool does not have, from wherever it stands. */
 function takeKernel(words: readonly string[]): {
-  readonly kernel: KernelName;
+  readonly kernel: KernelName | undefined;
   readonly rest: readonly string[];
 } {
   const end = words.includes("--") ? words.indexOf("--") : words.length;
   const at = words.findIndex((word, index) => index < end && /^--kernel(=|$)/.test(word));
-  if (at < 0) return { kernel: "linux", rest: words };
+  if (at < 0) return { kernel: undefined, rest: words };
   const [, inline] = words[at]!.split("=", 2);
   const name = inline ?? words[at + 1];
   const rest = words.toSpliced(at, inline === undefined ? 2 : 1);
-  if (name === "linux" || name === "embedded") return { kernel: name, rest };
-  throw new BpfkitError(`There is no kernel ${name ?? "without a name"}`, {
-    code: "cli/usage",
-    hints: ["--kernel linux, or --kernel embedded"],
-  });
+  return { kernel: kernelName(name ?? ""), rest };
 }

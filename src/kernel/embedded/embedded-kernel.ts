@@ -27,6 +27,8 @@ import type { KernelObject } from "./kernel-object.ts";
 import { BpfMap } from "./maps/index.ts";
 import type { Memory } from "./memory.ts";
 import { ProcessObject } from "./process-object.ts";
+import { coverageOf } from "./programs/coverage.ts";
+import type { ProgramCoverage } from "./programs/coverage.ts";
 import { BpfProgram } from "./programs/program.ts";
 import { COMMANDS, objectInfo } from "./syscall/index.ts";
 import type { Command } from "./syscall/command.ts";
@@ -55,6 +57,8 @@ export interface EmbeddedKernelOptions {
   readonly clock?: (id: ClockId) => bigint;
   /** Timers, in place of the machine's: calls back after so many nanoseconds, unless disposed before. */
   readonly schedule?: (nanoseconds: bigint, fire: () => void) => Disposable;
+  /** Counts how often each instruction of each program runs. */
+  readonly coverage?: boolean;
   /** 32 random bits, in place of the machine's. */
   readonly random?: () => number;
   /** What programs print with bpf_trace_printk; by default it is dropped. */
@@ -77,6 +81,8 @@ export class EmbeddedKernel implements Kernel, EventHost {
 
   constructor(options: EmbeddedKernelOptions = {}) {
     const { memory = 256 * MiB, cpus = 1, source, btf } = options;
+    if (options.coverage && options.mode === "interpreter")
+      throw new BpfkitError("Coverage is counted by the JIT alone", { code: "kernel/options" });
     if (memory > MOST_MEMORY || memory < MiB || !Number.isInteger(cpus) || cpus < 1)
       throw new BpfkitError(`The embedded kernel takes 1 to 2047 MiB of memory and at least one CPU`, {
         code: "kernel/options",
@@ -91,6 +97,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
         fuel: options.fuel ?? FUEL,
         files: this.files,
         clock: options.clock ?? machineClock,
+        coverage: options.coverage ?? false,
         print: options.print ?? (() => undefined),
         schedule: options.schedule ?? machineTimer,
         random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
@@ -229,6 +236,12 @@ export class EmbeddedKernel implements Kernel, EventHost {
       context.set(world.memory.slice(address, context.length));
       return result;
     });
+  }
+
+  /** How often the parts of all programs ran, those that are gone included; empty without `coverage`. */
+  coverage(): ProgramCoverage[] {
+    const { covered, programs, memory } = this.#world;
+    return [...covered, ...[...programs.values()].flatMap((program) => coverageOf(program, memory) ?? [])];
   }
 
   /** The WebAssembly text of a loaded program. */

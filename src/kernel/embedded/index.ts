@@ -5,6 +5,7 @@ export { EmbeddedKernel } from "./embedded-kernel.ts";
 export type { EmbeddedKernelOptions } from "./embedded-kernel.ts";
 export { hookName } from "./events/index.ts";
 export type { EventHost, EventSource, Hook, RaiseOptions, Task } from "./events/index.ts";
+export type { FunctionCoverage, LineCoverage, ProgramCoverage } from "./programs/coverage.ts";
 export type { Memory } from "./memory.ts";
 export { ProcessSource } from "./processes/process-source.ts";
 

@@ -14,6 +14,7 @@ import { BpfMap, CELL, CELLS_SIZE, HashMap, ProgramArray, createFastPath } from 
 import type { FastPath, MapHost, TailTarget } from "./maps/index.ts";
 import { Memory, POINTER_HIGH } from "./memory.ts";
 import type { BtfObject } from "./programs/btf-object.ts";
+import type { ProgramCoverage } from "./programs/coverage.ts";
 import { loadFromPacket } from "./programs/packet.ts";
 import { BpfProgram } from "./programs/program.ts";
 import type { Run, Runner } from "./programs/run.ts";
@@ -33,6 +34,8 @@ export interface WorldOptions {
   readonly fuel: number;
   readonly files: HostFiles;
   readonly source?: EventSource | undefined;
+  /** Counts how often each instruction runs. */
+  readonly coverage: boolean;
   readonly clock: (id: ClockId) => bigint;
   readonly print: (text: string) => void;
   readonly random: () => number;
@@ -56,6 +59,8 @@ export class World implements MapHost, Runner {
   readonly attachments: Attachments;
   readonly readiness: Readiness = new Readiness();
   readonly self: Task = ownTask();
+  /** What programs ran that are gone. */
+  readonly covered: ProgramCoverage[] = [];
   /** Descriptors of BPF_ENABLE_STATS that are open. */
   statsUsers = 0;
   run: Run | undefined;
@@ -88,6 +93,7 @@ export class World implements MapHost, Runner {
       ...(Number.isFinite(options.fuel) && { fuel: options.fuel }),
       pointerHigh: POINTER_HIGH,
       heap: this.memory,
+      arrayAt: (address) => this.mapAt(address)?.inlineArray(),
       packetLoad: (_context, offset, size) =>
         this.run?.packet ? loadFromPacket(this.run.packet, offset, size) : -1n,
       tailTarget: (map, index) => this.#tailTarget(map, index),
@@ -101,6 +107,10 @@ export class World implements MapHost, Runner {
 
   get cpus(): number {
     return this.options.cpus;
+  }
+
+  get cpuCell(): number {
+    return this.#cells + CELL.cpu;
   }
 
   cpu(): number {

@@ -152,6 +152,7 @@ test("there are at least 120 helpers", () => {
       cpus: 1,
       mode: "jit",
       fuel: 1,
+      coverage: false,
       files: openEmbeddedKernel().files,
       clock: () => 0n,
       print: () => undefined,

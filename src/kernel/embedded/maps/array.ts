@@ -1,5 +1,6 @@
 import { BPF_EXIST, BPF_F, BPF_NOEXIST, ERRNO } from "../../../uapi/index.ts";
 import { roundUp } from "../heap.ts";
+import type { InlineArray } from "../vm/index.ts";
 import { FAST, HEADER_SIZE } from "./layout.ts";
 import { BpfMap } from "./map.ts";
 import type { MapDefinition, MapHost, MapRegion } from "./map.ts";
@@ -60,6 +61,10 @@ export class ArrayMap extends BpfMap {
     return mappable ? { address: this.#data, size: this.#size, writable: [0, this.#size] } : undefined;
   }
 
+  override inlineArray(): InlineArray {
+    return { data: this.#data, stride: this.#stride, maxEntries: this.definition.maxEntries };
+  }
+
   override keyOfValue(value: number): number {
     this.memory.setU32(this.#next, Math.floor((value - this.#data) / this.#stride));
     return this.#next;
@@ -108,6 +113,12 @@ export class PerCpuArrayMap extends BpfMap {
 
   override get userValueSize(): number {
     return this.#stride;
+  }
+
+  override inlineArray(): InlineArray {
+    const { maxEntries } = this.definition;
+    const perCpu = { cell: this.host.cpuCell, stride: this.#valueStride };
+    return { data: this.#data, stride: this.#stride, maxEntries, perCpu };
   }
 
   override lookup(key: number): number {

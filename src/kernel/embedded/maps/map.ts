@@ -1,6 +1,7 @@
 import { BPF_F, BPF_MAP_TYPE, ERRNO } from "../../../uapi/index.ts";
 import { KernelObject } from "../kernel-object.ts";
 import type { Memory } from "../memory.ts";
+import type { InlineArray } from "../vm/index.ts";
 import type { FastPath } from "./fast-path.ts";
 import { HEADER, HEADER_SIZE } from "./layout.ts";
 import type { ValueFields } from "./value-fields.ts";
@@ -14,6 +15,8 @@ export interface MapHost {
   readonly fast: FastPath;
   /** Possible CPUs, numbered from 0. */
   readonly cpus: number;
+  /** Where the CPU that runs is told. */
+  readonly cpuCell: number;
   /** The CPU that runs. */
   cpu(): number;
   /** The object behind a descriptor that a value holds, referred to once more; or an error. */
@@ -156,6 +159,11 @@ export abstract class BpfMap extends KernelObject {
 
   /** Memory to map, if the type has some. */
   region(): MapRegion | undefined {
+    return undefined;
+  }
+
+  /** Where its elements lie, if lookups are a sum. */
+  inlineArray(): InlineArray | undefined {
     return undefined;
   }
 

@@ -13,6 +13,7 @@ import { KFUNC_BASE, kfuncNumber } from "../helpers/kfunc-names.ts";
 import type { Executable } from "../vm/index.ts";
 import type { World } from "../world.ts";
 import { BtfObject } from "./btf-object.ts";
+import { coverageOf } from "./coverage.ts";
 import { BpfProgram, isGplCompatible } from "./program.ts";
 
 const MAX_INSNS = 1_000_000;
@@ -53,7 +54,8 @@ export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgra
   const btf = attr.prog_btf_fd === undefined ? undefined : world.descriptors.get(attr.prog_btf_fd, BtfObject);
   resolving.run();
   const faultsAsZero = TYPED.has(prog_type) || resolving.typed;
-  const executable = prepare(world, resolving.insns, faultsAsZero);
+  const counters = world.options.coverage ? world.memory.allocate(8 * count) : undefined;
+  const executable = prepare(world, resolving.insns, faultsAsZero, counters);
   return world.programs.add((id) => {
     const definition = {
       type: prog_type,
@@ -72,15 +74,27 @@ export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgra
       uid: world.self.uid,
       tag: tagOf(insns),
       faultsAsZero,
+      counters,
     };
-    return new BpfProgram(id, definition, executable, (program) => world.programs.remove(program.id));
+    return new BpfProgram(id, definition, executable, (program) => {
+      world.programs.remove(program.id);
+      const covered = coverageOf(program, world.memory);
+      if (covered) world.covered.push(covered);
+      if (counters !== undefined) world.memory.free(counters);
+    });
   });
 }
 
 /** @throws KernelFailure for what the machine cannot run */
-function prepare(world: World, insns: readonly Insn[], faultsAsZero: boolean): Executable {
+function prepare(
+  world: World,
+  insns: readonly Insn[],
+  faultsAsZero: boolean,
+  counters: number | undefined,
+): Executable {
+  const counting = counters === undefined ? {} : { counters };
   try {
-    return world.machine.load(insns, { mode: world.options.mode, faultsAsZero });
+    return world.machine.load(insns, { mode: world.options.mode, faultsAsZero, ...counting });
   } catch (error) {
     if (!(error instanceof BpfkitError)) throw error;
     throw failure("EINVAL", `${error.message}\n`);

@@ -27,6 +27,8 @@ export interface ProgramDefinition {
   readonly uid: number;
   readonly tag: Uint8Array;
   readonly faultsAsZero: boolean;
+  /** Address of a u64 for each slot with how often it ran, if that is counted. */
+  readonly counters?: number | undefined;
 }
 
 /** A loaded program. */

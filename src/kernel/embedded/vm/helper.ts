@@ -27,6 +27,18 @@ export const IMPORT = {
   helper: "helper",
 } as const;
 
+/** An array's elements, as far as a lookup with a known map needs them. */
+export interface InlineArray {
+  readonly data: number;
+  readonly stride: number;
+  readonly maxEntries: number;
+  /** Per-CPU arrays: where the CPU that runs is told, and from one CPU's value to the next. */
+  readonly perCpu?: { readonly cell: number; readonly stride: number };
+}
+
+/** The helper whose calls may become code of their own. */
+export const LOOKUP: number = BPF_FUNC.map_lookup_elem;
+
 /** The helper that the machines do themselves: another program goes on in the same frame. */
 export const TAIL_CALL: number = BPF_FUNC.tail_call;
 

@@ -1,4 +1,4 @@
-export type { Helper, Helpers } from "./helper.ts";
+export type { Helper, Helpers, InlineArray } from "./helper.ts";
 export { HEAP_START, Machine } from "./machine.ts";
 export type {
   Executable,

@@ -3,7 +3,7 @@ import type { Insn } from "../../../isa/index.ts";
 import { Code, createGlobal, createMemory, createTable, instantiate, isTrap } from "../../../wasm/index.ts";
 import type { WasmFunction, WasmGlobal, WasmImports, WasmMemory, WasmTable } from "../../../wasm/index.ts";
 import { IMPORT, MAX_CALLBACKS, STACK_SIZE } from "./helper.ts";
-import type { Helpers } from "./helper.ts";
+import type { Helpers, InlineArray } from "./helper.ts";
 import { REGISTERS_SIZE, decodeForInterpreter, writeCallbacks, writeInterpreter } from "./interpreter.ts";
 import type { InterpreterPlaces } from "./interpreter.ts";
 import { helperAdapters } from "./module-frame.ts";
@@ -43,6 +43,8 @@ export interface MachineOptions {
   readonly packetLoad?: (context: number, offset: number, size: number) => bigint;
   /** What a tail call of (program array, index) goes on with: a {@link Executable.tailTarget}, or -1. */
   readonly tailTarget?: (map: number, index: number) => number;
+  /** The array map at an address, for lookups without a call. */
+  readonly arrayAt?: (address: number) => InlineArray | undefined;
   /** Where programs' own data go, in place of memory that grows. */
   readonly heap?: MachineHeap;
 }
@@ -56,6 +58,8 @@ export type ExecutionMode = "jit" | "interpreter";
 
 export interface LoadProgramOptions {
   readonly mode?: ExecutionMode;
+  /** Where runs of each slot are counted, u64 each; by the JIT alone. */
+  readonly counters?: number;
   /** Loads through what is no pointer into memory give 0 instead of a fault, as loads by BTF types do. */
   readonly faultsAsZero?: boolean;
 }
@@ -145,11 +149,11 @@ export class Machine {
    * @throws BpfkitError `vm/program` and others for what cannot run
    */
   load(insns: readonly Insn[], how: ExecutionMode | LoadProgramOptions = "jit"): Executable {
-    const { mode = "jit", faultsAsZero = false } = typeof how === "string" ? { mode: how } : how;
+    const options: LoadProgramOptions = typeof how === "string" ? { mode: how } : how;
     const program = checkProgram(insns);
-    return mode === "jit"
-      ? this.#loadTranslated(program, faultsAsZero)
-      : this.#loadInterpreted(program, faultsAsZero);
+    return options.mode === "interpreter"
+      ? this.#loadInterpreted(program, options.faultsAsZero ?? false)
+      : this.#loadTranslated(program, options);
   }
 
   /**
@@ -180,6 +184,7 @@ export class Machine {
       tableBase,
       stackTop: STACK_TOP,
       pointerHigh: this.#places.pointerHigh,
+      arrayAt: this.#options.arrayAt,
       ...(faultsAsZero && { guard: this.#loadGuard() }),
     };
   }
@@ -188,9 +193,10 @@ export class Machine {
     return { pointerHigh: this.#places.pointerHigh, end: this.memory.buffer.byteLength };
   }
 
-  #loadTranslated(program: CheckedProgram, faultsAsZero: boolean): Executable {
+  #loadTranslated(program: CheckedProgram, { faultsAsZero, counters }: LoadProgramOptions): Executable {
     const base = this.#reserveFunctions(program);
-    const bytes = translate(program, this.#translateOptions(base, faultsAsZero));
+    const options = this.#translateOptions(base, faultsAsZero ?? false);
+    const bytes = translate(program, { ...options, counters });
     const exports = instantiate(bytes, this.#imports);
     const main = exports.get("main")!;
     const repeat = exports.get("repeat")!;

@@ -5,8 +5,9 @@ import { Code, printBody } from "../../../wasm/index.ts";
 import type { ValueType } from "../../../wasm/index.ts";
 import { analyze } from "./control-flow.ts";
 import type { Block } from "./control-flow.ts";
-import { FRAME_SIZE, MAX_LOOPS, STACK_SIZE, TAIL_CALL } from "./helper.ts";
-import type { Helpers } from "./helper.ts";
+import { KnownPointers } from "./known-pointers.ts";
+import { FRAME_SIZE, LOOKUP, MAX_LOOPS, STACK_SIZE, TAIL_CALL } from "./helper.ts";
+import type { Helpers, InlineArray } from "./helper.ts";
 import { emitCallback, emitFuel, emitHelperCall, importHelper, startModule } from "./module-frame.ts";
 import type { ModuleFrame } from "./module-frame.ts";
 import type { LoadGuard, Operands } from "./operands.ts";
@@ -22,6 +23,10 @@ export interface TranslateOptions {
   readonly tableBase: number;
   /** Upper half of every pointer. */
   readonly pointerHigh: number;
+  /** Address of a u64 for each slot, in which its runs are counted. */
+  readonly counters?: number | undefined;
+  /** The array at an address: lookups in it need no call. */
+  readonly arrayAt?: ((address: number) => InlineArray | undefined) | undefined;
   /** Where loads that fault give 0. */
   readonly guard?: LoadGuard | undefined;
   /** Top of the main program's stack; callbacks have theirs below, a STACK_SIZE apart. */
@@ -137,6 +142,7 @@ class FunctionTranslator {
   readonly #helpers: ReadonlyMap<number, number>;
   readonly #functions: ReadonlyMap<number, number>;
   readonly #code: Code;
+  readonly #known: KnownPointers;
 
   constructor(
     program: CheckedProgram,
@@ -152,6 +158,7 @@ class FunctionTranslator {
     this.#helpers = helpers;
     this.#functions = functions;
     this.#code = code;
+    this.#known = new KnownPointers(options.pointerHigh);
   }
 
   emit(start: number): void {
@@ -174,10 +181,21 @@ class FunctionTranslator {
   }
 
   #emitStraight(block: Block): void {
+    this.#known.forgetAll();
     for (let slot = block.start; slot <= block.last; slot++) {
       const opcode = this.#program.opcodes[slot];
-      if (opcode) this.#emitInsn(opcode, this.#program.insns[slot]!, slot);
+      if (!opcode) continue;
+      this.#count(slot);
+      this.#emitInsn(opcode, this.#program.insns[slot]!, slot);
+      this.#known.step(opcode, this.#program.insns[slot]!, this.#program.insns[slot + 1]);
     }
+  }
+
+  #count(slot: number): void {
+    const { counters } = this.#options;
+    if (counters === undefined) return;
+    const at = counters + 8 * slot;
+    this.#code.i32(0).i32(0).memory("i64.load", at).i64(1).op("i64.add").memory("i64.store", at);
   }
 
   #emitInsn(opcode: Opcode, insn: Insn, slot: number): void {
@@ -261,11 +279,27 @@ class FunctionTranslator {
 
   #emitCall(insn: Insn): void {
     if (insn.imm === TAIL_CALL) return this.#emitTailCall();
+    const map = insn.imm === LOOKUP ? this.#known.addressIn(1) : undefined;
+    const array = map === undefined ? undefined : this.#options.arrayAt?.(map);
+    if (array) return this.#emitArrayLookup(array);
     const code = this.#code;
     emitHelperCall(code, this.#options.helpers.get(insn.imm)!, this.#helpers.get(insn.imm)!, (position) =>
       code.get(REGISTER_LOCAL[position + 1]!),
     );
     code.set(REGISTER_LOCAL[0]!);
+  }
+
+  /** array_map_lookup_elem without the call: the element's pointer, or 0 behind the array's end. */
+  #emitArrayLookup({ data, stride, maxEntries, perCpu }: InlineArray): void {
+    const code = this.#code;
+    code.get(REGISTER_LOCAL[2]!).op("i32.wrap_i64").memory("i32.load").tee(LOCAL.scratch32);
+    code.i32(maxEntries).op("i32.lt_u").if("i64");
+    code.get(LOCAL.scratch32).i32(stride).op("i32.mul").i32(data).op("i32.add");
+    if (perCpu) {
+      code.i32(perCpu.cell).memory("i32.load").i32(perCpu.stride).op("i32.mul").op("i32.add");
+    }
+    code.op("i64.extend_i32_u").i64(0, this.#options.pointerHigh).op("i64.or");
+    code.op("else").i64(0).op("end").set(REGISTER_LOCAL[0]!);
   }
 
   /** The other program runs in this frame and this function is done; without one, it goes on. */

@@ -13,6 +13,7 @@ import { headJson, headText } from "./program-head.ts";
 import type { ProgramHead } from "./program-head.ts";
 import type { Json } from "./json.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
+import { printModule } from "../wasm/index.ts";
 import { ToolError } from "./tool-error.ts";
 import { xlatedGraph } from "./xlated-graph.ts";
 import { xlatedJson, xlatedText } from "./xlated-text.ts";
@@ -49,7 +50,7 @@ export const dumpProgram: Command = async ({ args, options: { json }, kernel: op
   const options = dumpOptions(args, several, json);
   const symbols = new KernelSymbols(kernel.files.kallsyms());
   const programs = opened.fds.map((fd) => readProgram(kernel, fd, symbols, jited));
-  const form = jited ? await jitedForm(kernel.release.arch, options.file !== undefined) : XLATED;
+  const form = jited ? await jitedForm(kernel, options.file !== undefined) : XLATED;
   if (options.file !== undefined) return save(options.file, form.bytes(programs[0]!.program));
   return {
     text: () =>
@@ -101,14 +102,22 @@ function readProgram(
 }
 
 /** The library is loaded only where instructions are read, not to save bytes. */
-async function jitedForm(arch: string, bytesOnly: boolean): Promise<Form> {
-  const disassembler = bytesOnly ? undefined : await openDisassembler(arch);
+async function jitedForm({ machineCode, release }: Kernel, bytesOnly: boolean): Promise<Form> {
+  if (machineCode === "wasm") return WASM;
+  const disassembler = bytesOnly ? undefined : await openDisassembler(release.arch);
   return {
     bytes: ({ code }) => code.jited,
     text: (program, options) => jitedText(program, disassembler!, options),
     json: (program, options) => jitedJson(program, disassembler!, options),
   };
 }
+
+/** The embedded kernel's JIT makes a module of each program. */
+const WASM: Form = {
+  bytes: ({ code }) => code.jited,
+  text: ({ code }) => printModule(code.jited),
+  json: ({ code }) => printModule(code.jited).trimEnd().split("\n"),
+};
 
 function save(path: string, bytes: Uint8Array): Answer {
   try {

@@ -11,6 +11,8 @@ export interface Kernel extends Disposable {
   /** For people: `linux 6.12.107-amd64`, `embedded`. */
   readonly name: string;
   readonly release: KernelRelease;
+  /** What its JIT makes of programs: the machine's own code, or WebAssembly modules. */
+  readonly machineCode: "native" | "wasm";
   /** Bytes. */
   readonly pageSize: number;
   readonly files: HostFiles;

@@ -3,4 +3,4 @@ export { createGlobal, createMemory, createTable, instantiate, isTrap } from "./
 export type { WasmFunction, WasmGlobal, WasmImports, WasmMemory, WasmTable } from "./host.ts";
 export type { MemoryName, PlainName, ValueType } from "./instructions.ts";
 export { WasmModule } from "./module.ts";
-export { printBody } from "./text.ts";
+export { printBody, printModule } from "./text.ts";

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Code, WasmModule, createTable, instantiate, isTrap } from "./index.ts";
+import { Code, WasmModule, createTable, instantiate, isTrap, printModule } from "./index.ts";
 
 /** A module with one function and no imports. */
 function single(emit: (code: Code) => void): Uint8Array<ArrayBuffer> {
@@ -55,5 +55,9 @@ describe("module", () => {
     }
     expect(isTrap(thrown)).toBe(true);
     expect(isTrap(new RangeError("no"))).toBe(false);
+  });
+
+  test("a module as text", () => {
+    expect(printModule(single((code) => code.i64(7)))).toBe("(func 0\n  i64.const 7)\n");
   });
 });

@@ -1,4 +1,4 @@
-import { BULK, BULK_PREFIX, INDEXED, MEMORY, PLAIN } from "./instructions.ts";
+import { BULK, BULK_PREFIX, INDEXED, MEMORY, PLAIN, VALUE_TYPE } from "./instructions.ts";
 
 interface Row {
   readonly name: string;
@@ -34,6 +34,44 @@ export function printBody(body: Uint8Array): string {
     if (row.name === "end" || row.name === "else") level = Math.max(0, level - 1);
     text += `${"  ".repeat(level)}${row.name}${immediates(row, reader)}\n`;
     if (row.form === "block" || row.name === "else") level++;
+  }
+  return text;
+}
+
+const SECTION_CODE = 10;
+const HEADER_SIZE = 8;
+
+/** The functions of a module, as {@link printBody} prints each. @throws Error for what is no module of ours */
+export function printModule(module: Uint8Array): string {
+  const reader = new Cursor(module);
+  reader.position = HEADER_SIZE;
+  let text = "";
+  while (reader.position < module.length) {
+    const section = reader.u8();
+    const end = readUnsigned(reader) + reader.position;
+    if (section === SECTION_CODE) text += printFunctions(module, reader);
+    reader.position = end;
+  }
+  return text;
+}
+
+function printFunctions(module: Uint8Array, reader: Cursor): string {
+  const count = readUnsigned(reader);
+  let text = "";
+  for (let index = 0; index < count; index++) {
+    const end = readUnsigned(reader) + reader.position;
+    const types: string[] = [];
+    for (let groups = readUnsigned(reader); groups > 0; groups--) {
+      const number = readUnsigned(reader);
+      const type = reader.u8() === VALUE_TYPE.i32 ? "i32" : "i64";
+      for (let local = 0; local < number; local++) types.push(type);
+    }
+    const locals = types.length === 0 ? "" : `  (local ${types.join(" ")})\n`;
+    const body = printBody(module.subarray(reader.position, end - 1))
+      .replace(/^/gm, "  ")
+      .trimEnd();
+    text += `(func ${index}\n${locals}${body})\n`;
+    reader.position = end;
   }
   return text;
 }

@@ -68,6 +68,7 @@ export interface EmbeddedKernelOptions {
 /** The embedded kernel: what the real one does for BPF programs, in this process. */
 export class EmbeddedKernel implements Kernel, EventHost {
   readonly name = "embedded";
+  readonly machineCode = "wasm";
   readonly pageSize = 4096;
   readonly release: KernelRelease = {
     text: "6.18.0-embedded",

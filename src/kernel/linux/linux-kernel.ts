@@ -68,6 +68,7 @@ class LinuxKernel implements Kernel {
   /** Buffers that the kernel knows by address until the call returns. */
   readonly #pinned: Uint8Array[] = [];
   readonly release: KernelRelease;
+  readonly machineCode = "native";
   readonly name: string;
   readonly pageSize: number;
   readonly files: HostFiles;

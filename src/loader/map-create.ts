@@ -130,6 +130,29 @@ function attrOf(spec: MapSpec, inner: Fd | undefined): BpfAttr["MAP_CREATE"] {
   };
 }
 
+/** Their keys and values are the kernel's: a type of ours would be refused. */
+const UNTYPED: ReadonlySet<number> = new Set(
+  (
+    [
+      "PERF_EVENT_ARRAY",
+      "CGROUP_ARRAY",
+      "STACK_TRACE",
+      "PROG_ARRAY",
+      "ARRAY_OF_MAPS",
+      "HASH_OF_MAPS",
+      "DEVMAP",
+      "DEVMAP_HASH",
+      "CPUMAP",
+      "XSKMAP",
+      "SOCKMAP",
+      "SOCKHASH",
+      "QUEUE",
+      "STACK",
+      "ARENA",
+    ] as const
+  ).map((name) => BPF_MAP_TYPE[name]),
+);
+
 /** The kernel did not make a map. */
 export class MapCreateError extends SyscallError {
   override readonly name = "MapCreateError";
@@ -153,7 +176,7 @@ function createWith(kernel: Kernel, attr: BpfAttr["MAP_CREATE"], btf: Fd | undef
 }
 
 function createTyped(kernel: Kernel, attr: BpfAttr["MAP_CREATE"], btf: Fd | undefined, spec: MapSpec): Fd {
-  const typed = btf !== undefined && spec.btfValueTypeId !== undefined;
+  const typed = btf !== undefined && spec.btfValueTypeId !== undefined && !UNTYPED.has(spec.type);
   const types = {
     btf_fd: btf,
     btf_key_type_id: spec.btfKeyTypeId,

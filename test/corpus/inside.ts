@@ -1,8 +1,9 @@
 // Runs where the kernel is: node inside.js BPFTOOL MODE OBJECT... prints one Verdict a line as JSON.
-// MODE: `load`, or `attach`, which also hooks in what sections say.
+// MODE: `load`; `attach`, which also hooks in what sections say; `calls`, which counts system calls, bpftool's by the
+// strace that lies beside it.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { BpfkitError } from "../../src/errors.ts";
 import { linkInfo, openObject, programCode } from "../../src/inspect/index.ts";
 import { encode, LDIMM64, type Insn } from "../../src/isa/index.ts";
@@ -34,14 +35,35 @@ try {
 }
 
 function byBpfkit(kernel: Kernel, features: Features, path: string): Outcome {
+  const before = openFiles();
+  const outcome = outcomeByBpfkit(kernel, features, path);
+  const left = openFiles() - before;
+  if (left !== 0) throw new Error(`${path}: ${left} descriptors were left open`);
+  return outcome;
+}
+
+function openFiles(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+function outcomeByBpfkit(real: Kernel, features: Features, path: string): Outcome {
+  let calls = 0;
+  const kernel: Kernel = new Proxy(real, {
+    get(target, name) {
+      if (name === "bpf") calls++;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
   try {
     using object = loadObject(fromElf(readFileSync(path)).spec, { kernel, features });
+    const loading = calls;
     using attached = mode === "attach" ? attachAll({ kernel, features }, object) : undefined;
     const programs = [...object.programs.values()].map(({ name, fd }) => {
       const link = attached?.links.get(name);
       return { name, insns: insnsOf(kernel, fd), ...(link && { link: kindOf(kernel, link) }) };
     });
-    return { programs };
+    return { programs, ...(mode === "calls" && { calls: loading }) };
   } catch (error) {
     // Anything else is a defect, and must be seen as one.
     const reason = error instanceof BpfkitError ? error.message : `NOT TYPED ${String(error)}`;
@@ -60,16 +82,32 @@ function linkKind(type: number): string {
 function byLibbpf(kernel: Kernel, path: string): Outcome {
   const folder = join(mount, "object");
   const words = ["prog", "loadall", path, folder, ...(mode === "attach" ? ["autoattach"] : [])];
-  const { status, stderr, stdout } = spawnSync(bpftool, words, { encoding: "utf8", timeout: 120_000 });
+  const trace = join("/tmp", `bpfkit-trace-${process.pid}`);
+  const [program, ...args] =
+    mode === "calls"
+      ? [strace(), "-f", "-qq", "-e", "trace=bpf", "-o", trace, bpftool, ...words]
+      : [bpftool, ...words];
+  const { status, stderr, stdout } = spawnSync(program, args, { encoding: "utf8", timeout: 120_000 });
   try {
     const output = `${stdout}${stderr}`;
     // bpftool pins all programs or none, and those that are not to be loaded cannot be.
     if (output.includes("can't pin program that wasn't loaded")) return { programs: [], unseen: true };
     if (status !== 0) return { refused: reasonIn(output), programs: [] };
-    return { programs: namesIn(folder).map((name) => pinned(kernel, folder, name)) };
+    const programs = namesIn(folder).map((name) => pinned(kernel, folder, name));
+    return { programs, ...(mode === "calls" && { calls: callsIn(trace) }) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    rmSync(trace, { force: true });
   }
+}
+
+function strace(): string {
+  return join(dirname(bpftool), "strace");
+}
+
+function callsIn(trace: string): number {
+  const lines = readFileSync(trace, "utf8").split("\n");
+  return lines.filter((line) => /\bbpf\(BPF_/.test(line) && !line.includes("BPF_OBJ_PIN")).length;
 }
 
 function namesIn(folder: string): string[] {

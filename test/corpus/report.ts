@@ -15,6 +15,8 @@ export interface Summary {
   readonly programs: number;
   readonly insns: number;
   readonly attached: number;
+  /** bpf(2) calls for each object that both load, and together; only where they were counted. */
+  readonly calls: readonly { readonly object: string; readonly bpfkit: number; readonly libbpf: number }[];
   readonly differing: readonly { readonly object: string; readonly differences: readonly Difference[] }[];
 }
 
@@ -35,6 +37,11 @@ export function summarize(kernel: string, verdicts: readonly Verdict[]): Summary
     programs: compared.length,
     insns: compared.reduce((sum, { insns }) => sum + insns.length / 16, 0),
     attached: compared.filter(({ link }) => link !== undefined).length,
+    calls: both.flatMap(({ object, bpfkit, libbpf }) =>
+      bpfkit.calls === undefined || libbpf.calls === undefined
+        ? []
+        : [{ object, bpfkit: bpfkit.calls, libbpf: libbpf.calls }],
+    ),
     differing: verdicts.flatMap((verdict) => {
       const found = differences(verdict);
       return found.length === 0 ? [] : [{ object: verdict.object, differences: found }];
@@ -53,7 +60,12 @@ export function reportText(summaries: readonly Summary[], notCompiled: number): 
       ),
   );
   const lines = [COLUMNS, ...rows].map((row) => row.map((cell) => cell.padStart(9)).join(""));
-  for (const { kernel, differing, refusedByBoth } of summaries) {
+  for (const { kernel, differing, refusedByBoth, calls } of summaries) {
+    if (calls.length > 0) lines.push("", `${kernel}: bpf(2) calls to load, bpfkit and libbpf`);
+    for (const { object, bpfkit, libbpf } of calls)
+      lines.push(
+        `  ${object.padEnd(32)}${String(bpfkit).padStart(6)}${String(libbpf).padStart(6)}  ${(bpfkit / libbpf).toFixed(2)}`,
+      );
     if (differing.length > 0) lines.push("", `${kernel}: different`);
     for (const { object, differences: found } of differing)
       lines.push(...found.map((difference) => `  ${object}: ${describe(difference)}`));

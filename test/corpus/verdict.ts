@@ -3,6 +3,8 @@ export interface Outcome {
   /** Why the object was refused; absent: it was loaded. */
   readonly refused?: string;
   readonly programs: readonly ProgramOutcome[];
+  /** bpf(2) calls until everything was loaded (and pinned, which is not counted), where they were counted. */
+  readonly calls?: number;
   /** It was loaded, but its programs could not be looked at. */
   readonly unseen?: true;
 }

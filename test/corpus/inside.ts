@@ -2,14 +2,14 @@
 // MODE: `load`; `attach`, which also hooks in what sections say; `calls`, which counts system calls, bpftool's by the
 // strace that lies beside it.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BpfkitError } from "../../src/errors.ts";
 import { linkInfo, openObject, programCode } from "../../src/inspect/index.ts";
 import { encode, LDIMM64, type Insn } from "../../src/isa/index.ts";
 import type { Fd, Kernel } from "../../src/kernel/index.ts";
-import { attachAll, type Link } from "../../src/attach/index.ts";
-import { Features, loadObject } from "../../src/loader/index.ts";
+import { attach, type AttachContext, sectionHook, UsdtSpecs } from "../../src/attach/index.ts";
+import { Features, type LoadedProgram, loadObject } from "../../src/loader/index.ts";
 import { fromElf } from "../../src/object/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_PSEUDO_LD, BPF_LINK_TYPE, nameOf } from "../../src/uapi/index.ts";
@@ -58,10 +58,11 @@ function outcomeByBpfkit(real: Kernel, features: Features, path: string): Outcom
   try {
     using object = loadObject(fromElf(readFileSync(path)).spec, { kernel, features });
     const loading = calls;
-    using attached = mode === "attach" ? attachAll({ kernel, features }, object) : undefined;
-    const programs = [...object.programs.values()].map(({ name, fd }) => {
-      const link = attached?.links.get(name);
-      return { name, insns: insnsOf(kernel, fd), ...(link && { link: kindOf(kernel, link) }) };
+    const usdt = UsdtSpecs.of(object);
+    const context = { kernel, features, ...(usdt && { usdt }) };
+    const programs = [...object.programs.values()].map((program): ProgramOutcome => {
+      const own = { name: program.name, insns: insnsOf(kernel, program.fd) };
+      return mode === "attach" ? { ...own, ...attached(context, program) } : own;
     });
     return { programs, ...(mode === "calls" && { calls: loading }) };
   } catch (error) {
@@ -71,8 +72,18 @@ function outcomeByBpfkit(real: Kernel, features: Features, path: string): Outcom
   }
 }
 
-function kindOf(kernel: Kernel, { fds: [fd] }: Link): string {
-  return fd === undefined ? "no link" : linkKind(linkInfo(kernel, fd).type);
+/** Each program by itself, as bpftool does: where one cannot be hooked in, the others are. */
+function attached(context: AttachContext, program: LoadedProgram): Partial<ProgramOutcome> {
+  try {
+    const choice = sectionHook(program.spec, {});
+    if ("open" in choice) return {};
+    using link = attach(context, program, choice.hook);
+    const [fd] = link.fds;
+    return { link: fd === undefined ? "no link" : linkKind(linkInfo(context.kernel, fd).type) };
+  } catch (error) {
+    if (!(error instanceof BpfkitError)) throw error;
+    return { unattached: error.message };
+  }
 }
 
 function linkKind(type: number): string {
@@ -81,6 +92,8 @@ function linkKind(type: number): string {
 
 function byLibbpf(kernel: Kernel, path: string): Outcome {
   const folder = join(mount, "object");
+  // bpftool makes it only where the first program is attached.
+  mkdirSync(folder, { recursive: true });
   const words = ["prog", "loadall", path, folder, ...(mode === "attach" ? ["autoattach"] : [])];
   const trace = join("/tmp", `bpfkit-trace-${process.pid}`);
   const [program, ...args] =

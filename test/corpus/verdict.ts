@@ -15,6 +15,8 @@ export interface ProgramOutcome {
   readonly insns: string;
   /** What it is attached by, as the kernel names the link; absent: by nothing. */
   readonly link?: string;
+  /** Why it could not be attached, where that was tried. */
+  readonly unattached?: string;
 }
 
 /** Both loaders' answers on one object on one kernel. */
@@ -65,7 +67,12 @@ function differing(program: string, ours?: ProgramOutcome, theirs?: ProgramOutco
     found.push({ kind: "insn", program, at: where, bpfkit: a[where] ?? "end", libbpf: b[where] ?? "end" });
   }
   if (ours.link !== theirs.link)
-    found.push({ kind: "link", program, bpfkit: ours.link ?? "none", libbpf: theirs.link ?? "none" });
+    found.push({
+      kind: "link",
+      program,
+      bpfkit: ours.link ?? `none (${ours.unattached ?? "its section does not say where"})`,
+      libbpf: theirs.link ?? "none",
+    });
   return found;
 }
 

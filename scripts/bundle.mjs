@@ -15,6 +15,7 @@ const entry = join(folder, "bpfkit.js");
 /** Later runs win; those that this machine does not permit fail, and leave nothing. None attaches a probe. */
 const RUNS = [
   ["trace", "--help"],
+  ["btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "c"],
   ["build", join(root, "examples", "process-creation.bt"), "-o", "/dev/null"],
   ["trace", "-q", "-o", "/dev/null", join(root, "scripts", "warm-up.bt")],
 ];

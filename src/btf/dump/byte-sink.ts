@@ -1,13 +1,18 @@
 import { BtfError } from "../error.ts";
 
-const FIRST_SIZE = 1 << 20;
+const LEAST_SIZE = 1 << 14;
 const MOST_SIZE = 1 << 28;
 const DIGIT_ZERO = 0x30;
 
 /** Text as bytes, written one after another: names are copied from where they lie, without becoming strings. */
 export class ByteSink {
-  #bytes = new Uint8Array(FIRST_SIZE);
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
+
+  /** `size`: bytes that are likely to do. */
+  constructor(size: number) {
+    this.#bytes = new Uint8Array(Math.max(LEAST_SIZE, Math.min(size, MOST_SIZE)));
+  }
 
   /** ASCII. */
   text(text: string): void {

@@ -1,7 +1,7 @@
 import { BtfError } from "../error.ts";
 import { BtfKind } from "../kind.ts";
 import type { CWriter } from "./c-writer.ts";
-import { elementOf, HEAD, nameOf, onwardOf, targetOf, textAt, vlenOf } from "./type-table.ts";
+import { elementOf, HEAD, kindSet, nameOf, onwardOf, targetOf, isText, vlenOf } from "./type-table.ts";
 import type { TypeTable } from "./type-table.ts";
 
 const Order = { None: 0, Running: 1, Done: 2 } as const;
@@ -13,14 +13,24 @@ const NO = 1;
 const YES = 2;
 
 /** GCC's names for vector elements, which other compilers do not know. */
-const missingAliases: ReadonlyMap<string, string> = new Map([
+const missingAliases = [
   ["__Poly8_t", "unsigned char"],
   ["__Poly16_t", "unsigned short"],
   ["__Poly64_t", "unsigned long long"],
   ["__Poly128_t", "unsigned __int128"],
-]);
+] as const;
 
 const maxDepth = 1024;
+
+/** Kinds that are defined by their name. */
+const defined = kindSet([
+  BtfKind.Struct,
+  BtfKind.Union,
+  BtfKind.Enum,
+  BtfKind.Enum64,
+  BtfKind.Fwd,
+  BtfKind.Typedef,
+]);
 
 /**
  * Emits definitions so that each type is complete where C demands it: first an order by what embeds what,
@@ -56,17 +66,23 @@ export class CEmitter {
   }
 
   /**
-   * Once everything else with a name is defined, all that can be added are forward declarations and typedefs of
-   * incomplete types: tells which types lead to one that is not there yet.
+   * Once almost everything with a name is defined, what is left (forward declarations, typedefs of incomplete
+   * types) can be added: tells which types lead to one of them.
    */
   pending(): (id: number) => boolean {
-    const { kinds, count } = this.#table;
+    const { count } = this.#table;
     let some = false;
-    for (let id = 1; id < count && !some; id++)
-      some = (kinds[id] === BtfKind.Fwd || kinds[id] === BtfKind.Typedef) && this.#order[id] !== Order.Done;
+    for (let id = 1; id < count && !some; id++) some = this.#waits(id);
     if (!some) return () => false;
     const known = new Uint8Array(count);
     return (id) => this.#leadsToPending(id, known, 0);
+  }
+
+  /** The type has a name to be defined by, and is not. */
+  #waits(id: number): boolean {
+    return (
+      this.#order[id] !== Order.Done && defined[this.#table.kinds[id]!] === 1 && nameOf(this.#table, id) !== 0
+    );
   }
 
   #leadsToPending(id: number, known: Uint8Array, depth: number): boolean {
@@ -77,12 +93,10 @@ export class CEmitter {
     const table = this.#table;
     const { words, starts } = table;
     const kind = table.kinds[id]!;
-    let found = false;
+    let found = this.#waits(id);
     const first = starts[id]! + HEAD + 1;
     switch (kind) {
-      case BtfKind.Fwd:
       case BtfKind.Typedef:
-        found = this.#order[id] !== Order.Done;
         break;
       case BtfKind.Struct:
       case BtfKind.Union:
@@ -177,8 +191,8 @@ export class CEmitter {
     switch (table.kinds[id]) {
       case BtfKind.Int: {
         writer.claimTag(id);
-        const alias = missingAliases.get(textAt(table, nameOf(table, id)));
-        if (alias !== undefined) writer.out.text(`typedef ${alias} ${textAt(table, nameOf(table, id))};\n\n`);
+        const alias = missingAliases.find(([name]) => isText(table, nameOf(table, id), name));
+        if (alias) writer.out.text(`typedef ${alias[1]} ${alias[0]};\n\n`);
         this.#emit[id] = Emit.Done;
         return;
       }
@@ -265,7 +279,7 @@ export class CEmitter {
 
   #emitTypedef(id: number): void {
     // Every compiler has its own.
-    if (textAt(this.#table, nameOf(this.#table, id)) === "__builtin_va_list") return;
+    if (isText(this.#table, nameOf(this.#table, id), "__builtin_va_list")) return;
     this.#writer.typedef(id);
     this.#writer.out.text(";\n\n");
   }

@@ -5,7 +5,7 @@ import { CEmitter } from "./c-emitter.ts";
 import { CWriter } from "./c-writer.ts";
 import { compareTexts } from "./name-order.ts";
 import { sortForC } from "./sort.ts";
-import { HEAD, nameOf, tabulate, targetOf, textAt } from "./type-table.ts";
+import { HEAD, nameOf, tabulate, targetOf, isText } from "./type-table.ts";
 import type { TypeTable } from "./type-table.ts";
 
 export interface CHeaderOptions {
@@ -85,9 +85,9 @@ function writeKfuncs(table: TypeTable, writer: CWriter): void {
     if (table.kinds[id] !== BtfKind.DeclTag || table.words[table.starts[id]! + HEAD] !== WHOLE) continue;
     const target = targetOf(table, id);
     if (table.kinds[target] !== BtfKind.Func) continue;
-    const tag = textAt(table, nameOf(table, id));
-    if (tag === "bpf_kfunc") kfuncs.push(target);
-    if (tag === "bpf_fastcall") fast.add(target);
+    const tag = nameOf(table, id);
+    if (isText(table, tag, "bpf_kfunc")) kfuncs.push(target);
+    if (isText(table, tag, "bpf_fastcall")) fast.add(target);
   }
   kfuncs.sort((one, other) => compareTexts(table.strings, nameOf(table, one), nameOf(table, other)));
   writer.out.text("\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n");

@@ -11,7 +11,7 @@ import {
   lengthOf,
   nameOf,
   targetOf,
-  textAt,
+  isText,
   vlenOf,
 } from "./type-table.ts";
 import type { TypeTable } from "./type-table.ts";
@@ -41,7 +41,7 @@ const qualifiers: readonly (string | undefined)[] = Object.assign([], {
  * equal get a number (`name___2`) when they are needed for the first time, so order matters.
  */
 export class CWriter {
-  readonly out: ByteSink = new ByteSink();
+  readonly out: ByteSink;
   readonly #table: TypeTable;
   readonly #layout: Layout;
   /** Struct, union and enum tags, and (as in libbpf) names of integers. */
@@ -56,6 +56,8 @@ export class CWriter {
 
   constructor(table: TypeTable) {
     this.#table = table;
+    // A kernel's header is half as long as its types.
+    this.out = new ByteSink(table.words.byteLength);
     this.#layout = new Layout(table);
     this.#tags = new NameCounts(table.strings);
     this.#identifiers = new NameCounts(table.strings);
@@ -179,7 +181,7 @@ export class CWriter {
     const target = targetOf(this.#table, id);
     const name = nameOf(this.#table, id);
     // Old GCC leaves void there, which no compiler takes.
-    if (target === 0 && number === 1 && textAt(this.#table, name) === "__gnuc_va_list") {
+    if (target === 0 && number === 1 && isText(this.#table, name, "__gnuc_va_list")) {
       this.out.text("typedef __builtin_va_list __gnuc_va_list");
       return;
     }

@@ -12,13 +12,13 @@ export class Layout {
   readonly #table: TypeTable;
   /** One more than the alignment; 0 where it is not known yet. */
   readonly #alignments: Uint8Array;
-  /** One more than the size in bits; 0 where it is not known yet. */
-  readonly #sizes: Float64Array;
+  /** One more than the size in bytes; 0 where it is not known yet. */
+  readonly #sizes: Uint32Array;
 
   constructor(table: TypeTable) {
     this.#table = table;
     this.#alignments = new Uint8Array(table.count);
-    this.#sizes = new Float64Array(table.count);
+    this.#sizes = new Uint32Array(table.count);
   }
 
   /** Bytes; 0 for types without size. */
@@ -34,15 +34,15 @@ export class Layout {
   /** Bits; 0 for incomplete types, which take no room. */
   bits(id: number): number {
     const known = this.#sizes[id]!;
-    if (known > 0) return known - 1;
-    const bits = this.#measure(id);
-    this.#sizes[id] = bits + 1;
-    return bits;
+    if (known > 0) return (known - 1) * 8;
+    const bytes = this.#measure(id);
+    this.#sizes[id] = bytes + 1;
+    return bytes * 8;
   }
 
   #measure(start: number): number {
     const { kinds, words, starts } = this.#table;
-    let count = 8;
+    let count = 1;
     let id = start;
     for (let depth = 0; depth < maxDepth * 2; depth++) {
       switch (kinds[id]) {
@@ -52,10 +52,9 @@ export class Layout {
         case BtfKind.Enum:
         case BtfKind.Enum64:
         case BtfKind.Float: {
-          const bits = count * words[starts[id]! + 2]!;
-          if (bits > maxSize * 8)
-            throw new BtfError("btf/too-large", `BTF type ${start} is larger than 4 GiB`);
-          return bits;
+          const bytes = count * words[starts[id]! + 2]!;
+          if (bytes > maxSize) throw new BtfError("btf/too-large", `BTF type ${start} is larger than 4 GiB`);
+          return bytes;
         }
         case BtfKind.Ptr:
           return count * pointerSize;

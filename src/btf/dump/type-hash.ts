@@ -12,9 +12,9 @@ const MOST_BYTES = 1 << 28;
 export class TypeHashes {
   readonly #table: TypeTable;
   /** By id * 2, plus 1 with members: whether it is known, and its halves. */
-  readonly #known: Uint8Array;
-  readonly #highs: Uint32Array;
-  readonly #lows: Uint32Array;
+  #known = new Uint8Array(0);
+  #highs = new Uint32Array(0);
+  #lows = new Uint32Array(0);
   #bytes = 0;
   /** Of the type that was computed last. */
   high = 0;
@@ -22,13 +22,11 @@ export class TypeHashes {
 
   constructor(table: TypeTable) {
     this.#table = table;
-    this.#known = new Uint8Array(table.count * 2);
-    this.#highs = new Uint32Array(table.count * 2);
-    this.#lows = new Uint32Array(table.count * 2);
   }
 
   /** Leaves the hash in `high` and `low`; `members`: those of a struct's members are part of it. */
   compute(id: number, members = true, depth = 0): void {
+    if (this.#known.length === 0) this.#allocate();
     const key = id * 2 + (members ? 1 : 0);
     if (this.#known[key] === 0) {
       if (depth > maxDepth) throw new BtfError("btf/loop", `BTF type ${id} leads to no end`);
@@ -40,6 +38,14 @@ export class TypeHashes {
     }
     this.high = this.#highs[key]!;
     this.low = this.#lows[key]!;
+  }
+
+  /** Few headers need any hash. */
+  #allocate(): void {
+    const length = this.#table.count * 2;
+    this.#known = new Uint8Array(length);
+    this.#highs = new Uint32Array(length);
+    this.#lows = new Uint32Array(length);
   }
 
   #make(id: number, members: boolean, depth: number): void {

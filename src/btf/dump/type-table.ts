@@ -11,7 +11,6 @@ export const HEAD = 3;
  * kind's own; id 0 is void.
  */
 export interface TypeTable {
-  readonly btf: Btf;
   /** One more than the highest id. */
   readonly count: number;
   readonly kinds: Uint8Array;
@@ -31,7 +30,7 @@ export function tabulate(btf: Btf): TypeTable {
   const starts = new Uint32Array(count);
   starts.set(own, 1);
   for (let id = 1; id < count; id++) kinds[id] = (words[starts[id]! + 1]! >>> 24) & 0x7f;
-  const table = { btf, count, kinds, starts, words, strings, referenced: new Uint8Array(count) };
+  const table = { count, kinds, starts, words, strings, referenced: new Uint8Array(count) };
   check(table);
   return table;
 }
@@ -115,9 +114,11 @@ export function lengthOf({ words, starts }: TypeTable, id: number): number {
   return words[starts[id]! + HEAD + 2]!;
 }
 
-/** For people and rare questions. */
-export function textAt({ btf }: TypeTable, offset: number): string {
-  return btf.string(offset);
+/** Whether a name is this ASCII text. */
+export function isText({ strings }: TypeTable, offset: number, text: string): boolean {
+  for (let index = 0; index < text.length; index++)
+    if (strings[offset + index] !== text.charCodeAt(index)) return false;
+  return strings[offset + text.length] === 0;
 }
 
 /** Kinds that lead to another type by struct btf_type's own word, and have no meaning without it. */

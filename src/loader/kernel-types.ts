@@ -1,5 +1,5 @@
 import { BpfkitError } from "../errors.ts";
-import { BtfKind, parseBtf } from "../btf/index.ts";
+import { BtfError, BtfKind, parseBtf } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import { BPF_ATTACH_TYPE, STRUCT } from "../uapi/index.ts";
@@ -40,7 +40,10 @@ export class KernelTypes implements Disposable {
 
   /** Modules with BTF, one after another: most searches end before the last. */
   *modules(): Generator<Btf> {
-    for (const name of this.#kernel.files.btfModules()) yield this.#module(name);
+    for (const name of this.#kernel.files.btfModules()) {
+      const btf = this.#readable(name);
+      if (btf) yield btf;
+    }
   }
 
   /** What a tracing program of this attach type means by `name`, or `module:name`. */
@@ -66,9 +69,9 @@ export class KernelTypes implements Disposable {
     const modules = module === undefined ? this.#kernel.files.btfModules() : [module];
     for (const candidate of modules) {
       if (candidate === "vmlinux") continue;
-      const btf = this.#module(candidate);
-      const [own] = btf.findOwnByName(name, kind);
-      if (own !== undefined) return { id: own, btf, module: this.#moduleFd(candidate) };
+      const btf = module === undefined ? this.#readable(candidate) : this.#module(candidate);
+      const [own] = btf?.findOwnByName(name, kind) ?? [];
+      if (btf && own !== undefined) return { id: own, btf, module: this.#moduleFd(candidate) };
     }
     return undefined;
   }
@@ -76,6 +79,16 @@ export class KernelTypes implements Disposable {
   [Symbol.dispose](): void {
     for (const fd of this.#moduleFds.values()) this.#kernel.close(fd);
     this.#moduleFds.clear();
+  }
+
+  /** A module built for another kernel may carry BTF that does not fit: that is no matter of who does not name it. */
+  #readable(name: string): Btf | undefined {
+    try {
+      return this.#module(name);
+    } catch (error) {
+      if (error instanceof BtfError) return undefined;
+      throw error;
+    }
   }
 
   #module(name: string): Btf {

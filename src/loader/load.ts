@@ -42,6 +42,8 @@ export interface LoadOptions {
   readonly reuse?: ReadonlyMap<string, Fd>;
   /** Programs in the kernel that programs of this object, by name, replace a function of (freplace) or attach to. */
   readonly targets?: ReadonlyMap<string, Fd>;
+  /** Folder of a bpf file system for maps that are pinned by name; /sys/fs/bpf if not given. */
+  readonly pinRoot?: string;
   /** Right to load that a token of a bpf file system lends (Linux 6.9); it stays the caller's. */
   readonly token?: Fd;
   /** The kernel's answers, where someone has them already. */
@@ -136,7 +138,9 @@ class Loading implements Disposable {
     }
     const first = contents ?? this.#kconfig(map);
     const filled = first ? { ...map, contents: first } : map;
-    return createMap(kernel, filled, this.#btf, more, this.#arenaBase(filled));
+    const { pinRoot } = this.#options;
+    const contentsOffset = this.#arenaBase(filled);
+    return createMap(kernel, filled, this.#btf, more, { contentsOffset, ...(pinRoot && { pinRoot }) });
   }
 
   /** Variables lie at an arena's end where programs can address that, so that its start stays unmapped. */

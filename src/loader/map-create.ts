@@ -1,3 +1,4 @@
+import { BpfkitError } from "../errors.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { BpfAttr, Fd, Kernel } from "../kernel/index.ts";
 import type { MapSpec } from "../object/index.ts";
@@ -5,27 +6,34 @@ import { BPF_F, BPF_MAP_TYPE, ERRNO, STRUCT } from "../uapi/index.ts";
 import { alignUp } from "../util/index.ts";
 import { LoadedMap } from "./map.ts";
 
+/** Where maps are pinned by name, unless told otherwise. */
+const PIN_ROOT = "/sys/fs/bpf";
 const FIRST_KEY = new Uint8Array(4);
 
 /**
  * Creates a map and fills in its first contents. `btf` is the object's BTF in the kernel, if it took it; `more`
- * is what the kernel must be told beside the spec. An arena's variables begin at `contentsOffset`.
+ * is what the kernel must be told beside the spec. An arena's variables begin at `contentsOffset`;
+ * maps that are pinned by name lie below `pinRoot`.
  */
 export function createMap(
   kernel: Kernel,
   spec: MapSpec,
   btf: Fd | undefined,
   more: Partial<BpfAttr["MAP_CREATE"]> = {},
-  contentsOffset = 0,
+  {
+    contentsOffset = 0,
+    pinRoot = PIN_ROOT,
+  }: { readonly contentsOffset?: number; readonly pinRoot?: string } = {},
 ): LoadedMap {
   const sized = { ...spec, maxEntries: entriesOf(kernel, spec) };
-  const pinned = spec.pinByName ? openPinned(kernel, spec.name) : undefined;
+  const path = spec.pinByName ? `${pinRoot}/${spec.name}` : undefined;
+  const pinned = path === undefined ? undefined : openPinned(kernel, path);
   // Whoever pinned it has filled it.
-  if (pinned !== undefined) return new LoadedMap(kernel, sized, pinned);
+  if (pinned !== undefined) return sharedMap(kernel, sized, pinned, path!);
   const fd = createFd(kernel, sized, btf, more);
   const map = loadedMap(kernel, sized, fd);
   try {
-    if (spec.pinByName) kernel.bpf("OBJ_PIN", { pathname: pinPath(spec.name), bpf_fd: fd });
+    if (path !== undefined) kernel.bpf("OBJ_PIN", { pathname: path, bpf_fd: fd });
     if (spec.contents) writeContents(map, spec.contents, contentsOffset);
     if (spec.frozen) kernel.bpf("MAP_FREEZE", { map_fd: fd });
     return map;
@@ -72,17 +80,45 @@ export function reusedMap(kernel: Kernel, spec: MapSpec, fd: Fd): LoadedMap {
 }
 
 /** LIBBPF_PIN_BY_NAME: programs of several loaders share the map of that name. */
-function openPinned(kernel: Kernel, name: string): Fd | undefined {
+function openPinned(kernel: Kernel, pathname: string): Fd | undefined {
   try {
-    return kernel.bpf("OBJ_GET", { pathname: pinPath(name) });
+    return kernel.bpf("OBJ_GET", { pathname });
   } catch (error) {
     if (error instanceof SyscallError && error.errno === ERRNO.ENOENT) return undefined;
     throw error;
   }
 }
 
-function pinPath(name: string): string {
-  return `/sys/fs/bpf/${name}`;
+const DEVICE_MAPS: ReadonlySet<number> = new Set([BPF_MAP_TYPE.DEVMAP, BPF_MAP_TYPE.DEVMAP_HASH]);
+
+/** @throws BpfkitError `loader/pinned-map` where the pinned map is another than the object's */
+function sharedMap(kernel: Kernel, spec: MapSpec, fd: Fd, path: string): LoadedMap {
+  const { fields, size } = STRUCT.bpf_map_info;
+  const info = new Uint8Array(size);
+  kernel.objectInfo(fd, info);
+  const view = new DataView(info.buffer);
+  const wanted = [
+    ["type", spec.type],
+    ["key_size", spec.keySize],
+    ["value_size", spec.valueSize],
+    ["max_entries", spec.maxEntries],
+    ["map_flags", spec.flags],
+  ] as const;
+  for (const [name, want] of wanted) {
+    // The kernel adds a flag to device maps (dev_map_alloc).
+    const added = name === "map_flags" && DEVICE_MAPS.has(spec.type) ? BPF_F.RDONLY_PROG : 0;
+    const has = view.getUint32(fields[name].offset, true) & ~added;
+    if (has === want) continue;
+    kernel.close(fd);
+    throw new BpfkitError(
+      `The map pinned at ${path} has ${name} ${has}, the object's ${spec.name} has ${want}`,
+      {
+        code: "loader/pinned-map",
+        hints: [`Remove the pin, or give the map another name: rm ${path}`],
+      },
+    );
+  }
+  return new LoadedMap(kernel, spec, fd);
 }
 
 /** Elements, where the kernel is choosier than people: one a CPU, whole pages. */
@@ -126,6 +162,7 @@ function attrOf(spec: MapSpec, inner: Fd | undefined): BpfAttr["MAP_CREATE"] {
     map_flags: spec.flags,
     map_name: kernelName(spec.name),
     map_extra: spec.extra,
+    numa_node: spec.numaNode,
     inner_map_fd: inner,
   };
 }

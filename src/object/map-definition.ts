@@ -14,6 +14,17 @@ export interface MapDefinition {
 }
 
 const pinByName = 1;
+/** Fields that are numbers; the others are key, value and values. */
+const NUMBERS: ReadonlySet<string> = new Set([
+  "type",
+  "key_size",
+  "value_size",
+  "max_entries",
+  "map_flags",
+  "map_extra",
+  "numa_node",
+  "pinning",
+]);
 
 /** @throws ObjectError where the definition makes no sense. */
 export function readMapDefinition(btf: Btf, name: string, type: number, nested = false): MapDefinition {
@@ -33,11 +44,17 @@ export function readMapDefinition(btf: Btf, name: string, type: number, nested =
       const element = pointee(btf, name, btf.array(btf.resolve(member.type)).element);
       if (btf.kind(element) === BtfKind.Struct)
         inner = readMapDefinition(btf, `${name}.inner`, element, true).spec;
-    } else numbers.set(member.name, number(btf, name, member.type));
+    } else if (NUMBERS.has(member.name)) numbers.set(member.name, number(btf, name, member.type));
+    else throw bad(name, `it has a field ${member.name || "without a name"}, which no map has`);
   }
   const get = (field: string): number => Number(numbers.get(field) ?? 0n);
-  const sizeOf = (field: string, id: number | undefined): number =>
-    numbers.has(field) || id === undefined ? get(field) : btf.size(id);
+  const sizeOf = (field: string, id: number | undefined): number => {
+    if (id === undefined) return get(field);
+    const size = btf.size(id);
+    if (numbers.has(field) && get(field) !== size)
+      throw bad(name, `${field} is ${get(field)}, but its type takes ${size} bytes`);
+    return size;
+  };
   const extra = numbers.get("map_extra");
   const pinning = get("pinning");
   if (pinning > pinByName) throw bad(name, `pinning ${pinning} is not known`);
@@ -56,6 +73,7 @@ export function readMapDefinition(btf: Btf, name: string, type: number, nested =
     ...(key !== undefined && { btfKeyTypeId: key }),
     ...(value !== undefined && { btfValueTypeId: value }),
     ...(extra !== undefined && { extra }),
+    ...(numbers.has("numa_node") && { numaNode: get("numa_node") }),
     ...(pinning === pinByName && { pinByName: true }),
     ...(inner && { inner }),
   };
@@ -123,6 +141,7 @@ export class MapDefinitionWriter {
     put("max_entries", spec.maxEntries);
     put("map_flags", spec.flags);
     put("pinning", spec.pinByName ? pinByName : 0);
+    if (spec.numaNode !== undefined) fields.push({ name: "numa_node", type: this.#number(spec.numaNode) });
     if (spec.extra !== undefined) fields.push({ name: "map_extra", type: this.#wide(spec.extra) });
     const size = fields.length * 8;
     const struct = this.#builder.struct(

@@ -42,6 +42,8 @@ export interface MapSpec {
   readonly btfKeyTypeId?: number;
   readonly btfValueTypeId?: number;
   readonly extra?: bigint;
+  /** Where the kernel takes the memory from, with the flag BPF_F.NUMA_NODE. */
+  readonly numaNode?: number;
   /** First bytes of a global data section's only value; frozen after load when `frozen`. */
   readonly contents?: Uint8Array;
   readonly frozen?: boolean;

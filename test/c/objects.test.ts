@@ -123,3 +123,31 @@ function caught(run: () => unknown): unknown {
   }
   throw new Error("nothing was thrown");
 }
+
+test.skipIf(skip)("a token is given with everything that is made", () => {
+  const made: Record<string, Record<string, unknown>> = {};
+  const recording: Kernel = new Proxy(kernel!, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      if (name !== "bpf") return member.bind(target);
+      return (command: string, attr: Record<string, unknown>) => {
+        made[command] = attr;
+        // This kernel gave no token: what says so is what would have been sent.
+        const { btf_token_fd, btf_flags, map_token_fd, prog_token_fd, ...rest } = attr;
+        const plain = { ...rest };
+        for (const flags of ["map_flags", "prog_flags"])
+          if (flags in plain) plain[flags] = Number(plain[flags]) & ~0x1_0000;
+        return Reflect.apply(member, target, [command, plain]);
+      };
+    },
+  });
+  const token = kernel!.bpf("MAP_CREATE", { map_type: 2, key_size: 4, value_size: 4, max_entries: 1 });
+  loadObject(only("loops"), { kernel: recording, token })[Symbol.dispose]();
+  expect(made["BTF_LOAD"]).toMatchObject({ btf_token_fd: token, btf_flags: 0x1_0000 });
+  expect(made["MAP_CREATE"]).toMatchObject({ map_token_fd: token });
+  expect(Number(made["MAP_CREATE"]!["map_flags"]) & 0x1_0000).toBe(0x1_0000);
+  expect(made["PROG_LOAD"]).toMatchObject({ prog_token_fd: token });
+  expect(Number(made["PROG_LOAD"]!["prog_flags"]) & 0x1_0000).toBe(0x1_0000);
+  kernel!.close(token);
+});

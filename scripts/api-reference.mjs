@@ -13,7 +13,7 @@ const MOST_LINES = 90;
 const GROUPS = [
   [
     "Objects",
-    "load readObject assembleObject ObjectInput LoadOptions MapChanges BpfObject ObjectTypes UnknownObject",
+    "load readObject cc CcOptions CcResult assembleObject ObjectInput LoadOptions MapChanges BpfObject ObjectTypes UnknownObject",
   ],
   [
     "Programs",
@@ -36,7 +36,7 @@ const GROUPS = [
   ],
   [
     "Errors",
-    "BpfkitError LibraryError LibraryErrorCode SyscallError VerifierError AttachError DiagnosticError CodecError CodecErrorCode ObjectError ElfError BtfError",
+    "BpfkitError LibraryError LibraryErrorCode SyscallError VerifierError AttachError DiagnosticError CError CodecError CodecErrorCode ObjectError ElfError BtfError",
   ],
   ["Constants", "BPF_MAP_TYPE BPF_PROG_TYPE BPF_ATTACH_TYPE BPF_F ERRNO"],
 ];

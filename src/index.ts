@@ -1,5 +1,6 @@
 // The package's face: what `import ... from "bpfkit"` gives. docs/api.md is made from it.
 export * from "./library/index.ts";
+export { CError } from "./c/index.ts";
 export { CodecError, compileCodec, shapeOf } from "./codec/index.ts";
 export type { Codec, CodecErrorCode, Input, Shape, ShapeField } from "./codec/index.ts";
 export { AttachError } from "./attach/index.ts";

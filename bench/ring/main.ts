@@ -71,8 +71,7 @@ async function measure(name: string, way: Way): Promise<void> {
   let kept: TestEvent | undefined;
   /** Microseconds of CPU time, of all threads: what else runs on the machine does not count. */
   let reading = 0;
-  let first = 0;
-  let last = 0;
+  const heap: number[] = [];
   const take: Take = (event) => {
     if (event.when !== next || event.comm !== "test" || event.pid !== 1234) wrong++;
     next = event.when + 1n;
@@ -84,17 +83,17 @@ async function measure(name: string, way: Way): Promise<void> {
     await way(reader, turn, take);
     const { user, system } = process.cpuUsage(start);
     reading += user + system;
-    if (sent % (turn * 16) !== 0) continue;
-    collect();
-    last = process.memoryUsage().heapUsed;
     // The first turns compile.
-    if (sent <= turn * 16) first = last;
+    if (sent < turn * 8 || sent < (total / 10) * heap.length) continue;
+    collect();
+    heap.push(process.memoryUsage().heapUsed / 2 ** 20);
+    if (total > 100_000_000) console.error(`${name}: ${sent} records, heap ${heap.at(-1)!.toFixed(2)} MiB`);
   }
   const rate = reader.delivered / (reading / 1e6);
-  const growth = ((last - first) / 1024).toFixed(0);
+  const memory = `${heap[0]?.toFixed(2)} to ${heap.at(-1)?.toFixed(2)}`;
   console.log(
     `${name.padEnd(10)} ${(rate / 1e6).toFixed(2).padStart(6)} million records/s, ${(1e9 / rate).toFixed(0)} ns each; ` +
-      `delivered ${reader.delivered}, lost ${reader.lost}, wrong ${wrong}; heap ${growth} KiB over ${total} records`,
+      `delivered ${reader.delivered}, lost ${reader.lost}, wrong ${wrong}; heap ${memory} MiB`,
   );
   if (kept === undefined || wrong > 0 || reader.lost > 0n) process.exitCode = 1;
 }

@@ -1,4 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CError } from "./error.ts";
 import { type Clang, findClang } from "./find-clang.ts";
 import { clangFlags } from "./flags.ts";
@@ -57,6 +60,25 @@ export function compileC(source: string, object: string, options: CompileOptions
     hintsFor(stderr, options),
     stderr,
   );
+}
+
+/**
+ * Compiles a C program without leaving a file.
+ * @returns the ELF file, and what clang warned of
+ * @throws as compileC
+ */
+export function compileToMemory(
+  source: string,
+  options: CompileOptions,
+): { readonly object: Uint8Array; readonly warnings: string } {
+  const folder = mkdtempSync(join(tmpdir(), "bpfkit-cc-"));
+  try {
+    const object = join(folder, "program.bpf.o");
+    const warnings = compileC(source, object, options);
+    return { object: readFileSync(object), warnings };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** What clang's messages mean here, where they do not say it themselves. */

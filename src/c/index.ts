@@ -1,4 +1,4 @@
-export { clangCommand, compileC, hintsFor } from "./compile.ts";
+export { clangCommand, compileC, compileToMemory, hintsFor } from "./compile.ts";
 export type { ClangCommand, CompileOptions } from "./compile.ts";
 export { CError } from "./error.ts";
 export type { CErrorCode } from "./error.ts";

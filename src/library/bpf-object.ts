@@ -34,6 +34,8 @@ export interface ObjectSource {
   readonly features: Features;
   readonly loaded: LoadedObject;
   readonly schema: ObjectSchema;
+  /** Programs that it has in its file. */
+  readonly programs: readonly string[];
   readonly resources: DisposalStack;
 }
 
@@ -68,7 +70,7 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
   readonly #usdt: UsdtSpecs | undefined;
   /** The kernel it is in, for calls of one's own. */
   readonly kernel: Kernel;
-  /** By name in C; those that were not to be loaded are not there. */
+  /** By name in C; using one that was not to be loaded throws LibraryError `library/not-loaded`. */
   readonly programs: T["programs"];
   /** By name in C, without the sections of global variables. */
   readonly maps: T["maps"];
@@ -91,6 +93,7 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
         name,
         new Program({ ...shared, features, loaded: program, usdt: this.#usdt }),
       ]),
+      source.programs,
     );
     this.#maps = nameTable(
       schema.maps.flatMap((map) => {
@@ -183,10 +186,22 @@ export class BpfObject<T extends ObjectTypes = UnknownObject> implements Disposa
 }
 
 /** Names come from the file: no name of Object.prototype may be taken for one of them. */
-function nameTable<V>(entries: Iterable<readonly [string, V]>): Readonly<Record<string, V>> {
+function nameTable<V>(
+  entries: Iterable<readonly [string, V]>,
+  programs: readonly string[] = [],
+): Readonly<Record<string, V>> {
   const table = emptyRecord<V>();
   for (const [name, value] of entries) table[name] = value;
+  // A skeleton's types have all programs: using one that was not to be loaded says so.
+  for (const name of programs)
+    if (!(name in table)) Object.defineProperty(table, name, { get: () => notLoaded(name) });
   return Object.freeze(table);
+}
+
+function notLoaded(name: string): never {
+  throw new LibraryError("library/not-loaded", `Program ${name} was not to be loaded`, [
+    `Load it: load(..., { programs: { ${name}: true } })`,
+  ]);
 }
 
 function find<V>(table: Readonly<Record<string, V>>, name: string, what: string): V {

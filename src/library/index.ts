@@ -4,6 +4,8 @@ export { BpfMap } from "./bpf-map.ts";
 export type { UpdateOptions } from "./bpf-map.ts";
 export { BpfObject } from "./bpf-object.ts";
 export type { ObjectTypes, UnknownObject } from "./bpf-object.ts";
+export { cc } from "./cc.ts";
+export type { CcOptions, CcResult } from "./cc.ts";
 export { createMap } from "./create-map.ts";
 export type {
   BloomDescription,

@@ -8,6 +8,8 @@ export type LibraryErrorCode =
   | "library/closed"
   /** The object has nothing of that name. */
   | "library/no-such-name"
+  /** A program of the object that was not to be loaded. */
+  | "library/not-loaded"
   /** What was asked is not for maps, programs or variables of this kind. */
   | "library/wrong-kind"
   /** A ring is read by one reader at a time. */

@@ -1,9 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BpfMap, createMap, load, LibraryError, lpmKey, openMap, openProgram } from "./index.ts";
 import type { BpfObject } from "./index.ts";
-import { canLoad, closesAll, testObject, type TestEvent, type TestObject } from "./test-object.test-util.ts";
+import {
+  canLoad,
+  closesAll,
+  openDescriptors,
+  testObject,
+  type TestEvent,
+  type TestObject,
+} from "./test-object.test-util.ts";
 
 const hasBpffs = readFileSync("/proc/mounts", "latin1").includes(" /sys/fs/bpf bpf ");
 if (!hasBpffs) console.log("Skipped: nothing can be pinned without a bpf file system at /sys/fs/bpf");
@@ -13,6 +20,18 @@ const packet = new Uint8Array(64);
 function send(object: BpfObject<TestObject>, count: number): void {
   object.program("send").testRun({ data: packet, repeat: count });
 }
+
+let before = 0;
+beforeEach(() => {
+  before = openDescriptors();
+});
+afterEach(async () => {
+  // Handles of the event loop close in its next turn.
+  await new Promise((resolve) => {
+    setTimeout(resolve, 5);
+  });
+  expect(openDescriptors(), "descriptors that are open").toBe(before);
+});
 
 describe.skipIf(!canLoad)("an object", () => {
   it("has programs, maps and globals by name, and closes everything", async () => {
@@ -70,6 +89,8 @@ describe.skipIf(!canLoad)("an object", () => {
       "constant once the object is loaded",
     );
     expect(Object.keys(object.programs)).toEqual(["multiply"]);
+    expect(() => object.programs.send.testRun()).toThrow("Program send was not to be loaded");
+    expect(() => object.program("send")).toThrow(expect.objectContaining({ code: "library/not-loaded" }));
     expect(object.map("counts").maxEntries).toBe(2);
   });
 

@@ -71,8 +71,9 @@ export async function load<T extends ObjectTypes = UnknownObject>(
   try {
     const kernel = options.kernel ?? resources.use(await openKernel());
     const { logLevel = 0 } = options;
+    const programs = spec.programs.map(({ name }) => name);
     const loaded = resources.use(loadObject(spec, { kernel, contents, logLevel }));
-    return new BpfObject<T>({ kernel, features: new Features(kernel), loaded, schema, resources });
+    return new BpfObject<T>({ kernel, features: new Features(kernel), loaded, schema, programs, resources });
   } catch (error) {
     resources[Symbol.dispose]();
     throw error;

@@ -34,7 +34,8 @@ export async function closesAll(run: () => unknown): Promise<void> {
   strictEqual(openDescriptors(), before, "descriptors that are open");
 }
 
-function openDescriptors(): number {
+/** How many descriptors this process has open. */
+export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 

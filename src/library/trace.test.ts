@@ -1,6 +1,18 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { compile, trace } from "./index.ts";
-import { canLoad, closesAll } from "./test-object.test-util.ts";
+import { canLoad, closesAll, openDescriptors } from "./test-object.test-util.ts";
+
+let before = 0;
+beforeEach(() => {
+  before = openDescriptors();
+});
+afterEach(async () => {
+  // Handles of the event loop close in its next turn.
+  await new Promise((resolve) => {
+    setTimeout(resolve, 5);
+  });
+  expect(openDescriptors(), "descriptors that are open").toBe(before);
+});
 
 describe.skipIf(!canLoad)("a trace session", () => {
   it("gives what its script tells, and closes everything", async () => {

@@ -1,13 +1,15 @@
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { array, assert, nat, property, tuple } from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createMap, openMap } from "../../src/index.ts";
+import { cc, createMap, openMap } from "../../src/index.ts";
 import type { BpfMap, BpfObject, EventMap, Program, UserRingMap } from "../../src/index.ts";
+import { findClang } from "../../src/c/index.ts";
+import { BpfkitError } from "../../src/errors.ts";
 import { canLoad, closesAll } from "../../src/library/test-object.test-util.ts";
 import { fromElf } from "../../src/object/index.ts";
-import { skeletonModule } from "../../src/skeleton/index.ts";
+import { skeletonModule, subskeletonModule } from "../../src/skeleton/index.ts";
 
 /** All that the object needs of a header. */
 const source = `
@@ -92,28 +94,24 @@ interface RecordTypes {
   readonly globals: { calls: bigint; dropped: bigint; total: bigint; readonly answer: number };
 }
 
-const clang = ["clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14"].find(
-  (name) => spawnSync(name, ["--version"]).status === 0,
-);
+const clang = findInstalledClang();
 if (clang === undefined) console.log("Skipped: there is no clang");
 
 describe.skipIf(clang === undefined || !canLoad)("a skeleton of an object that clang made", () => {
   let folder: string;
   let open: (options?: object) => Promise<BpfObject<RecordTypes>>;
   let text: string;
+  let bytes: Uint8Array;
 
   beforeAll(async () => {
     const cache = join(import.meta.dirname, "..", "..", ".cache");
     mkdirSync(cache, { recursive: true });
     folder = mkdtempSync(join(cache, "c-object-"));
     const c = join(folder, "record.bpf.c");
-    const object = join(folder, "record.bpf.o");
     writeFileSync(c, source);
-    const built = spawnSync(clang!, ["-target", "bpf", "-g", "-O2", "-c", c, "-o", object], {
-      encoding: "utf8",
-    });
-    expect(built.stderr).toBe("");
-    const bytes = readFileSync(object);
+    const compiled = await cc(c);
+    expect(compiled.warnings).toBe("");
+    bytes = compiled.object;
     text = skeletonModule(fromElf(bytes).spec, bytes, { name: "record", module: "../../src/index.ts" });
     const skeleton = join(folder, "record.skel.ts");
     writeFileSync(skeleton, text);
@@ -126,6 +124,23 @@ describe.skipIf(clang === undefined || !canLoad)("a skeleton of an object that c
 
   it("has all types of the C program", () => {
     expect(text.slice(0, text.indexOf("const object ="))).toMatchSnapshot();
+  });
+
+  it("of a damaged object is a typed error, or a module", () => {
+    assert(
+      property(array(tuple(nat(bytes.length - 1), nat(255)), { minLength: 1, maxLength: 6 }), (changes) => {
+        const damaged = bytes.slice();
+        for (const [at, value] of changes) damaged[at] = value;
+        try {
+          const { spec } = fromElf(damaged);
+          expect(skeletonModule(spec, damaged, { name: "record" })).toMatch(/^\/\/ Made by/);
+          subskeletonModule(spec, { name: "record" });
+        } catch (error) {
+          if (!(error instanceof BpfkitError)) throw error;
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("reads perf buffers, cut records too, and counts what they lose", async () => {
@@ -207,3 +222,12 @@ describe.skipIf(clang === undefined || !canLoad)("a skeleton of an object that c
     });
   });
 });
+
+function findInstalledClang(): string | undefined {
+  try {
+    return findClang(process.env).path;
+  } catch (error) {
+    if (error instanceof BpfkitError) return undefined;
+    throw error;
+  }
+}

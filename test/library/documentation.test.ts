@@ -18,6 +18,8 @@ const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
   MapHandle: "the base of the other maps",
   OtherMap: "has nothing but that base",
   UserRingMap: "its programs need callbacks: test/library/c-object.test.ts",
+  cc: "takes clang: test/library/c-object.test.ts",
+  CError: "as cc",
   AttachError: "what it takes to see it depends on the kernel: docs/library.md",
   ElfError: "as BtfError",
   ObjectError: "as BtfError",

@@ -45,8 +45,8 @@ export async function run(args: readonly string[], invocation: Invocation): Prom
 
 async function readProgram(file: string, clang: readonly string[], kernel: Kernel): Promise<ObjectSpec> {
   if (file.endsWith(".c")) {
-    const { compileToMemory } = await import("../c-program.ts");
-    return fromElf(compileToMemory(file, clang, kernel)).spec;
+    const { compileForKernel } = await import("../c-program.ts");
+    return fromElf(compileForKernel(file, clang, kernel)).spec;
   }
   const { spec, plan } = fromElf(readInput(file));
   if (!plan) return spec;

@@ -1,1 +1,3 @@
-export function apiReference(): string;
+import type { Exported } from "./api-extract.mjs";
+
+export function apiReference(found: ReadonlyMap<string, Exported>): string;

@@ -4,6 +4,7 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openKernel } from "../src/open-kernel.ts";
+import { headerTools, measureHeaders, profileHeader } from "./header.ts";
 import { attempt, measureCost, measureOutput, measureSize, measureStart } from "./measurements.ts";
 import type { Measured, Report } from "./report.ts";
 import type { Tool } from "./tracer.ts";
@@ -63,7 +64,16 @@ async function each<T>(what: string, measure: (tool: Tool) => Promise<T>): Promi
   return { what, byTool };
 }
 
-const report: Report = { kernel: kernel.name, start: [], size: [], cost: [], output: [] };
+const ofTypes = sections.has("btf");
+const report: Report = {
+  kernel: kernel.name,
+  start: [],
+  size: [],
+  cost: [],
+  output: [],
+  btf: ofTypes ? measureHeaders(headerTools(tools), Number(rounds)) : [],
+  profile: ofTypes ? profileHeader("dist/bin/bpfkit.js") : [],
+};
 if (sections.has("start"))
   for (const what of ["one-liner", "process-creation"])
     report.start.push(

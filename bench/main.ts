@@ -1,7 +1,7 @@
-// npm run bench -- [--kernel 6.12|host] [--sections start,size,cost,output] [--rounds 5] [--events 1000000]
+// npm run bench -- [--kernel 6.12|host] [--sections start,size,cost,output,btf] [--rounds 5] [--events 1000000]
 //                  [--peers FOLDER] [-f json]
 // Measures bpfkit beside bpftrace (FOLDER/bin/bpftrace, FOLDER as in BPFKIT_PEERS) in one guest, or on this
-// machine, where only the start is measured, with scripts that see no process.
+// machine, where only the start is measured, with scripts that see no process, and btf.
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -15,7 +15,7 @@ const INSIDE = ".cache/tools/bench/inside.js";
 const { values } = parseArgs({
   options: {
     kernel: { type: "string", default: "6.12" },
-    sections: { type: "string", default: "start,size,cost,output" },
+    sections: { type: "string", default: "start,size,cost,output,btf" },
     rounds: { type: "string", default: "5" },
     events: { type: "string", default: "1000000" },
     peers: { type: "string" },
@@ -51,7 +51,15 @@ async function inGuest(kernel: string): Promise<string> {
 /** In a mount namespace of its own: bpftrace wants tracefs, and the machine's mounts are not ours to change. */
 function onThisMachine(): string {
   const line = 'mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"';
-  const argv = [process.execPath, INSIDE, "start", ...numbers, "pid == 0", ...tools("./bpfkit", peers)];
+  const sections = values.sections.split(",").filter((name) => name === "start" || name === "btf");
+  const argv = [
+    process.execPath,
+    INSIDE,
+    sections.join(","),
+    ...numbers,
+    "pid == 0",
+    ...tools("./bpfkit", peers),
+  ];
   return execFileSync("unshare", ["-m", "sh", "-c", line, "sh", ...argv], {
     cwd: root,
     encoding: "utf8",

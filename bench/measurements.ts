@@ -28,6 +28,12 @@ export interface CostResult {
   readonly events: number;
 }
 
+/** Seconds to print the kernel's types. */
+export interface HeaderResult {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
 export interface OutputResult {
   readonly events: number;
   readonly delivered: number;

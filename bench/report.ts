@@ -1,4 +1,11 @@
-import type { CostResult, Failure, OutputResult, SizeResult, StartResult } from "./measurements.ts";
+import type {
+  CostResult,
+  Failure,
+  HeaderResult,
+  OutputResult,
+  SizeResult,
+  StartResult,
+} from "./measurements.ts";
 
 /** One thing measured with every tool. */
 export interface Measured<T> {
@@ -12,6 +19,9 @@ export interface Report {
   readonly size: Measured<SizeResult>[];
   readonly cost: Measured<CostResult>[];
   readonly output: Measured<OutputResult>[];
+  readonly btf: Measured<HeaderResult>[];
+  /** Of one run that prints vmlinux.h: functions with the milliseconds in themselves. */
+  readonly profile: readonly { readonly name: string; readonly milliseconds: number }[];
 }
 
 interface Column<T> {
@@ -49,6 +59,11 @@ const OUTPUT: readonly Column<OutputResult>[] = [
   },
 ];
 
+const BTF: readonly Column<HeaderResult>[] = [
+  { title: "s", digits: 3, read: ({ wall }) => wall, compared: true },
+  { title: "cpu s", digits: 2, read: ({ cpu }) => cpu, compared: true },
+];
+
 /** The report as text: one block a section; ratios are the first tool's value over the second's. */
 export function reportText(report: Report): string {
   return [
@@ -57,6 +72,11 @@ export function reportText(report: Report): string {
     ...section("instructions", report.size, SIZE),
     ...section("time in BPF programs", report.cost, COST),
     ...section("printf at full load", report.output, OUTPUT),
+    ...section("types of the kernel", report.btf, BTF),
+    ...report.profile.map(
+      ({ name, milliseconds }) =>
+        `  ${"in bpfkit".padEnd(24)}${milliseconds.toFixed(1).padStart(8)} ms  ${name}`,
+    ),
     "",
   ].join("\n");
 }

@@ -31,12 +31,10 @@ export function measureHeaders(tools: readonly Tool[], rounds: number): Measured
     const runs = new Map(tools.map(({ name }) => [name, [] as HeaderResult[]]));
     for (let round = 0; round < rounds; round++)
       for (const tool of tools) runs.get(tool.name)!.push(run(tool, words));
-    const least = (list: readonly HeaderResult[], of: (result: HeaderResult) => number): number =>
-      Math.min(...list.map(of));
     const byTool = Object.fromEntries(
       [...runs].map(([name, list]) => [
         name,
-        { wall: least(list, ({ wall }) => wall), cpu: least(list, ({ cpu }) => cpu) },
+        { wall: Math.min(...list.map(({ wall }) => wall)), cpu: Math.min(...list.map(({ cpu }) => cpu)) },
       ]),
     );
     return { what, byTool };

@@ -36,6 +36,7 @@ describe("the command line", () => {
   it("completes in three shells", () => {
     for (const shell of ["bash", "zsh", "fish"]) {
       expect(bpfkit("completion", shell).out).toContain("dry-run");
+      expect(bpfkit("completion", shell).out).toContain("event_pipe");
     }
     const { status } = spawnSync("bash", ["-n"], { input: bpfkit("completion", "bash").out });
     expect(status).toBe(0);

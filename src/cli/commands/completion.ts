@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import type { CommandRow, Invocation } from "../command.ts";
 import { usageError } from "../arguments.ts";
+import { subcommands } from "../../bpftool/index.ts";
 
 type Shell = (commands: readonly CommandRow[]) => string;
 
@@ -27,9 +28,12 @@ function flags({ options }: CommandRow): string[] {
 }
 
 function bash(commands: readonly CommandRow[]): string {
-  const cases = commands.map((row) => `    ${row.name}) options="${flags(row).join(" ")}" ;;`);
+  const cases = commands.map(
+    (row) =>
+      `    ${row.name}) options="${flags(row).join(" ")}" words="${subcommands(row.name).join(" ")}" ;;`,
+  );
   return `_bpfkit() {
-  local current=\${COMP_WORDS[COMP_CWORD]} options=""
+  local current=\${COMP_WORDS[COMP_CWORD]} options="" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")} --help --version" -- "$current"))
     return
@@ -37,6 +41,10 @@ function bash(commands: readonly CommandRow[]): string {
   case \${COMP_WORDS[1]} in
 ${cases.join("\n")}
   esac
+  if [ "$COMP_CWORD" -eq 2 ] && [ -n "$words" ] && [[ $current != -* ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+    return
+  fi
   case $current in
     -*) COMPREPLY=($(compgen -W "$options" -- "$current")) ;;
     *) COMPREPLY=($(compgen -f -- "$current")) ;;
@@ -53,7 +61,9 @@ function zsh(commands: readonly CommandRow[]): string {
       const action = value === undefined ? "" : `:${value}:${choices ? `(${choices.join(" ")})` : "_files"}`;
       return `'--${name}[${zshText(summary)}]${action}'`;
     });
-    return `    ${row.name}) _arguments ${specs.join(" ")} '*:file:_files' ;;`;
+    const words = subcommands(row.name);
+    const first = words.length === 0 ? "" : ` '1:command:(${words.join(" ")})'`;
+    return `    ${row.name}) _arguments ${specs.join(" ")}${first} '*:file:_files' ;;`;
   });
   return `#compdef bpfkit
 _bpfkit() {
@@ -79,6 +89,9 @@ compdef _bpfkit bpfkit
 function fish(commands: readonly CommandRow[]): string {
   const lines = commands.flatMap((row) => [
     `complete -c bpfkit -n __fish_use_subcommand -a ${row.name} -d ${fishText(row.summary)}`,
+    ...subcommands(row.name).map(
+      (word) => `complete -c bpfkit -n '__fish_seen_subcommand_from ${row.name}' -a ${word}`,
+    ),
     ...row.options.map(({ name, short, value, choices, summary }) =>
       [
         `complete -c bpfkit -n '__fish_seen_subcommand_from ${row.name}'`,

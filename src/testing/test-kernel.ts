@@ -29,6 +29,11 @@ export interface TestKernelOptions {
   readonly cpus?: number;
   /** Counts what runs of every program (embedded kernel). */
   readonly coverage?: boolean;
+  /**
+   * Checks every access of programs (embedded kernel): what was deleted, never written, null or wild is an error with
+   * its source line. On where it is not given.
+   */
+  readonly checked?: boolean;
   /** Raw BTF of the kernel that programs are for. */
   readonly btf?: Uint8Array;
   /** Nanoseconds that the embedded kernel's clocks begin with. */
@@ -102,10 +107,11 @@ export async function testKernel(options: TestKernelOptions = {}): Promise<TestK
     });
   const clock = new VirtualClock(options.time ?? 1_000_000_000n);
   const printed: string[] = [];
-  const { cpus = 1, coverage = false, btf } = options;
+  const { cpus = 1, coverage = false, checked = true, btf } = options;
   const embedded = openEmbeddedKernel({
     cpus,
     coverage,
+    checked,
     ...(btf && { btf }),
     source: TEST_EVENTS,
     clock: () => clock.now,
@@ -155,7 +161,7 @@ export class TestKernel implements Disposable {
   /**
    * Runs a program once. On packets as PROG_TEST_RUN does; other programs on a context as it is, which on the real
    * kernel only raw tracepoints and syscall programs can be.
-   * @throws BpfkitError `vm/fault` for a program that does what it must not; SyscallError for input that it does not take
+   * @throws BpfkitError `vm/checked` and `vm/fault` for a program that does what it must not; SyscallError for input that it does not take
    */
   run(program: Program, { packet, context, task, cpu }: RunInput = {}): RunResult {
     if (!this.#embedded || PACKET_TYPES.has(program.type)) {

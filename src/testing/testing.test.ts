@@ -183,7 +183,7 @@ describe("the embedded kernel in tests", () => {
       kernel: kernel.port,
     });
     expect(() => kernel.run(wild.program("program"), { packet: new Uint8Array(64) })).toThrow(
-      expect.objectContaining({ code: "vm/fault" }),
+      expect.objectContaining({ code: "vm/checked" }),
     );
   });
 });

@@ -59,6 +59,11 @@ export interface EmbeddedKernelOptions {
   readonly schedule?: (nanoseconds: bigint, fire: () => void) => Disposable;
   /** Counts how often each instruction of each program runs. */
   readonly coverage?: boolean;
+  /**
+   * Checks every access of programs, and of helpers for them, against what lives in memory: use of what was deleted,
+   * reads of the stack that was never written, null and wild pointers are `vm/checked`, with the source line.
+   */
+  readonly checked?: boolean;
   /** 32 random bits, in place of the machine's. */
   readonly random?: () => number;
   /** What programs print with bpf_trace_printk; by default it is dropped. */
@@ -82,8 +87,8 @@ export class EmbeddedKernel implements Kernel, EventHost {
 
   constructor(options: EmbeddedKernelOptions = {}) {
     const { memory = 256 * MiB, cpus = 1, source, btf } = options;
-    if (options.coverage && options.mode === "interpreter")
-      throw new BpfkitError("Coverage is counted by the JIT alone", { code: "kernel/options" });
+    if ((options.coverage || options.checked) && options.mode === "interpreter")
+      throw new BpfkitError("Coverage and checks are the JIT's alone", { code: "kernel/options" });
     if (memory > MOST_MEMORY || memory < MiB || !Number.isInteger(cpus) || cpus < 1)
       throw new BpfkitError(`The embedded kernel takes 1 to 2047 MiB of memory and at least one CPU`, {
         code: "kernel/options",
@@ -99,6 +104,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
         files: this.files,
         clock: options.clock ?? machineClock,
         coverage: options.coverage ?? false,
+        checked: options.checked ?? false,
         print: options.print ?? (() => undefined),
         schedule: options.schedule ?? machineTimer,
         random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
@@ -276,6 +282,8 @@ export class EmbeddedKernel implements Kernel, EventHost {
 
   #asSyscallError(call: string, error: unknown, log: Uint8Array | undefined): unknown {
     if (error instanceof OutOfMemoryError) return new SyscallError(call, ERRNO.ENOMEM);
+    // A structure of the kernel leads nowhere: a program wrote where it must not.
+    if (error instanceof RangeError) return new SyscallError(call, ERRNO.EFAULT);
     if (!(error instanceof KernelFailure)) return error;
     if (!log || error.log === "") return new SyscallError(call, error.errno);
     const text = Buffer.from(error.log).subarray(0, Math.max(0, log.length - 1));

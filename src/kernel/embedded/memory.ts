@@ -4,6 +4,9 @@ import { Heap } from "./heap.ts";
 export const POINTER_HIGH: number = 0xffff8880 | 0;
 const HIGH = BigInt(POINTER_HIGH >>> 0);
 
+/** What becomes of bytes: something lives there, did so once, or never did. */
+export type Life = "live" | "freed" | "nothing";
+
 /**
  * The one memory that programs run in, at an address for each byte. It never grows, so that views of it stay
  * valid. Programs hold pointers: an address with {@link POINTER_HIGH} above it.
@@ -12,6 +15,8 @@ export class Memory {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly heap: Heap;
+  /** Told of every block that begins or ends. */
+  marks: ((address: number, size: number, life: Life) => void) | undefined;
   #scratch: number[] = [];
 
   constructor(buffer: ArrayBuffer, start: number) {
@@ -26,10 +31,20 @@ export class Memory {
 
   /** Room for `size` bytes, zeroed. @throws OutOfMemoryError */
   allocate(size: number, alignment?: number): number {
-    return this.heap.allocate(size, alignment);
+    const address = this.heap.allocate(size, alignment);
+    this.marks?.(address, size, "live");
+    return address;
+  }
+
+  /** Room for what only the kernel itself may touch. */
+  allocateHidden(size: number): number {
+    const address = this.allocate(size);
+    this.marks?.(address, size, "nothing");
+    return address;
   }
 
   free(address: number): void {
+    this.marks?.(address, this.heap.sizeAt(address) ?? 0, "freed");
     this.heap.free(address);
   }
 
@@ -89,9 +104,10 @@ export class Memory {
    */
   with<T>(bytes: Uint8Array, use: (address: number) => T): T {
     const known = this.#scratch.pop();
-    const enough = known !== undefined && (this.heap.sizeAt(known) ?? 0) >= bytes.length;
+    // The checked mode wants blocks of the very size.
+    const enough = known !== undefined && !this.marks && (this.heap.sizeAt(known) ?? 0) >= bytes.length;
     if (known !== undefined && !enough) this.free(known);
-    const address = enough ? known : this.allocate(Math.max(bytes.length, 64));
+    const address = enough ? known : this.allocate(this.marks ? bytes.length : Math.max(bytes.length, 64));
     try {
       this.bytes.set(bytes, address);
       return use(address);

@@ -3,6 +3,8 @@ import type { Btf } from "../../btf/index.ts";
 import { BpfkitError } from "../../errors.ts";
 import { createMemory } from "../../wasm/index.ts";
 import type { ClockId, HostFiles } from "../index.ts";
+import { AccessChecker } from "./access-checker.ts";
+import type { CheckedRun } from "./access-checker.ts";
 import { Descriptors } from "./descriptors.ts";
 import { Attachments } from "./events/attachments.ts";
 import { ownTask } from "./events/index.ts";
@@ -13,6 +15,7 @@ import { KernelFailure, Registry } from "./kernel-object.ts";
 import { BpfMap, CELL, CELLS_SIZE, HashMap, ProgramArray, createFastPath } from "./maps/index.ts";
 import type { FastPath, MapHost, TailTarget } from "./maps/index.ts";
 import { Memory, POINTER_HIGH } from "./memory.ts";
+import type { Life } from "./memory.ts";
 import type { BtfObject } from "./programs/btf-object.ts";
 import type { ProgramCoverage } from "./programs/coverage.ts";
 import { loadFromPacket } from "./programs/packet.ts";
@@ -36,6 +39,8 @@ export interface WorldOptions {
   readonly source?: EventSource | undefined;
   /** Counts how often each instruction runs. */
   readonly coverage: boolean;
+  /** Checks every access of programs against what lives in memory. */
+  readonly checked: boolean;
   readonly clock: (id: ClockId) => bigint;
   readonly print: (text: string) => void;
   readonly random: () => number;
@@ -64,6 +69,8 @@ export class World implements MapHost, Runner {
   /** Descriptors of BPF_ENABLE_STATS that are open. */
   statsUsers = 0;
   run: Run | undefined;
+  /** In the checked mode alone. */
+  mark?: (address: number, size: number, life: Life) => void;
   #tailCalls = 0;
   readonly #maps = new Map<number, BpfMap>();
   readonly #cells: number;
@@ -73,6 +80,11 @@ export class World implements MapHost, Runner {
     this.options = options;
     const buffer = createMemory(Math.ceil(options.memory / PAGE));
     this.memory = new Memory(buffer.buffer, HEAP_START);
+    const checker = options.checked ? new AccessChecker(this.memory, this.#checkedRun()) : undefined;
+    if (checker) {
+      this.mark = (address, size, life) => checker.mark(address, size, life);
+      this.memory.marks = this.mark;
+    }
     this.#cells = this.memory.allocate(CELLS_SIZE);
     this.fast = createFastPath(buffer, POINTER_HIGH, this.#cells, {
       lookup: (map, key) => this.mapAt(map)?.lookup(key) ?? 0,
@@ -93,6 +105,7 @@ export class World implements MapHost, Runner {
       ...(Number.isFinite(options.fuel) && { fuel: options.fuel }),
       pointerHigh: POINTER_HIGH,
       heap: this.memory,
+      checks: checker,
       arrayAt: (address) => this.mapAt(address)?.inlineArray(),
       packetLoad: (_context, offset, size) =>
         this.run?.packet ? loadFromPacket(this.run.packet, offset, size) : -1n,
@@ -216,6 +229,10 @@ export class World implements MapHost, Runner {
     const target = array.target(index >>> 0);
     if (target >= 0) this.#tailCalls++;
     return target;
+  }
+
+  #checkedRun(): CheckedRun {
+    return { program: () => this.run?.program, mapAt: (address) => this.mapAt(address) };
   }
 
   #open<T extends KernelObject>(fd: number, type: abstract new (...args: never[]) => T): T | number {

@@ -153,6 +153,7 @@ test("there are at least 120 helpers", () => {
       mode: "jit",
       fuel: 1,
       coverage: false,
+      checked: false,
       files: openEmbeddedKernel().files,
       clock: () => 0n,
       print: () => undefined,

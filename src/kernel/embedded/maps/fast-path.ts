@@ -36,6 +36,8 @@ export interface FastPath {
 }
 
 const PAGE_SIZE = 4096;
+/** Elements that one bucket's chain may have. */
+const MOST_STEPS = 1 << 26;
 /** Above it hashes of LRU maps begin. */
 const FIRST_LRU = FAST.lruHash;
 
@@ -261,13 +263,22 @@ function pushMatches(code: Code, element: number, hashLocal: number, equal: numb
   code.op("else").i32(0).op("end");
 }
 
-/** (map, key) -> element or 0. Locals: hash, element. */
+/**
+ * Leaves the enclosing block after too many steps: no chain is that long, but one that a wild program wrote may
+ * be a ring.
+ */
+function boundSteps(code: Code, local: number): void {
+  code.get(local).i32(1).op("i32.add").tee(local).i32(MOST_STEPS).op("i32.gt_u").brIf(1);
+}
+
+/** (map, key) -> element or 0. Locals: hash, element, steps. */
 function writeFind(code: Code, hash: number, equal: number): void {
   code.get(1).get(0).memory("i32.load", HEADER.keySize).call(hash).set(2);
   pushBucket(code, 2);
   code.memory("i32.load").set(3);
   code.block().loop();
   code.get(3).op("i32.eqz").brIf(1);
+  boundSteps(code, 4);
   pushMatches(code, 3, 2, equal);
   code.if().get(3).op("return").op("end");
   code.get(3).memory("i32.load", ELEMENT.next).set(3);
@@ -292,13 +303,14 @@ function writeInsert(code: Code, { imports }: Place, hash: number, copy: number)
   code.get(3);
 }
 
-/** (map, key) -> 0, or ENOENT. Locals: hash, link (the address that points to the element), element. */
+/** (map, key) -> 0, or ENOENT. Locals: hash, link (the address that points to the element), element, steps. */
 function writeErase(code: Code, hash: number, equal: number): void {
   code.get(1).get(0).memory("i32.load", HEADER.keySize).call(hash).set(2);
   pushBucket(code, 2);
   code.set(3);
   code.block().loop();
   code.get(3).memory("i32.load").tee(4).op("i32.eqz").brIf(1);
+  boundSteps(code, 5);
   pushMatches(code, 4, 2, equal);
   code.if();
   code.get(3).get(4).memory("i32.load", ELEMENT.next).memory("i32.store");

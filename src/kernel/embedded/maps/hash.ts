@@ -4,8 +4,8 @@ import { ELEMENT, FAST, HEADER_SIZE, STATE } from "./layout.ts";
 import { BpfMap } from "./map.ts";
 import type { MapDefinition, MapHost } from "./map.ts";
 
-/** Elements of the first chunk; each later one doubles the map. */
-const FIRST_CHUNK = 64;
+/** Bytes of the first chunk of elements; each later one doubles the map. */
+const FIRST_CHUNK = 4096;
 const MAX_BUCKETS = 1 << 24;
 
 interface Chunk {
@@ -39,7 +39,7 @@ export class HashMap extends BpfMap {
     this.#perCpu = type === BPF_MAP_TYPE.PERCPU_HASH || type === BPF_MAP_TYPE.LRU_PERCPU_HASH;
     this.#lru = type === BPF_MAP_TYPE.LRU_HASH || type === BPF_MAP_TYPE.LRU_PERCPU_HASH;
     this.#bucketCount = Math.min(MAX_BUCKETS, 2 ** Math.ceil(Math.log2(Math.max(1, maxEntries))));
-    this.#buckets = this.memory.allocate(this.#bucketCount * 4);
+    this.#buckets = this.memory.allocateHidden(this.#bucketCount * 4);
     this.#valueOffset = ELEMENT.key + roundUp(keySize, 8);
     this.#valueStride = roundUp(valueSize, 8);
     this.#stride = this.#perCpu ? this.#valueStride * host.cpus : this.#valueStride;
@@ -57,7 +57,8 @@ export class HashMap extends BpfMap {
         ? FAST.lruHash
         : FAST.hash;
     this.header("lookup", kind);
-    this.header("change", fields.list.length === 0 ? kind : FAST.none);
+    // The checked mode is told of elements that come and go.
+    this.header("change", fields.list.length === 0 && !host.mark ? kind : FAST.none);
     // Preallocated maps have room for all from the start; memory that is not touched costs none.
     if ((definition.flags & BPF_F.NO_PREALLOC) === 0) this.#reserve(definition.maxEntries);
   }
@@ -93,6 +94,8 @@ export class HashMap extends BpfMap {
   }
 
   override remove(key: number): number {
+    const element = this.host.mark ? this.host.fast.find(this.address, key) : 0;
+    if (element !== 0) this.host.mark?.(this.#valueOf(element), this.#stride, "freed");
     return this.host.fast.erase(this.address, key);
   }
 
@@ -130,7 +133,9 @@ export class HashMap extends BpfMap {
 
   bucket(index: number): number[] {
     const keys: number[] = [];
-    for (let element = this.memory.u32(this.#buckets + index * 4); element !== 0;) {
+    // A program that wrote where it must not may have made a ring of the chain.
+    const most = this.definition.maxEntries;
+    for (let element = this.memory.u32(this.#buckets + index * 4); element !== 0 && keys.length < most;) {
       keys.push(element + ELEMENT.key);
       element = this.memory.u32(element + ELEMENT.next);
     }
@@ -155,16 +160,12 @@ export class HashMap extends BpfMap {
   /** More free elements, for the fast path: 0 or an error. */
   refill(): number {
     const last = this.#chunks.at(-1);
-    const more = Math.max(FIRST_CHUNK, this.headerOf("count"));
+    const more = Math.max(1, Math.floor(FIRST_CHUNK / this.#elementSize), this.headerOf("count"));
     if (last && last.linked < last.elements) return this.#link(last, more);
     const room = this.definition.maxEntries - this.#elements;
     if (room <= 0) return this.#lru ? this.#evict() : -ERRNO.E2BIG;
-    try {
-      return this.#link(this.#reserve(Math.min(room, more)), more);
-    } catch (error) {
-      if (error instanceof OutOfMemoryError) return -ERRNO.ENOMEM;
-      throw error;
-    }
+    const chunk = this.#tryReserve(Math.min(room, more)) ?? this.#tryReserve(1);
+    return chunk ? this.#link(chunk, more) : -ERRNO.ENOMEM;
   }
 
   protected override memoryUsed(): number {
@@ -189,6 +190,7 @@ export class HashMap extends BpfMap {
     const element = fast.insert(this.address, key);
     if (element < 0) return element;
     this.memory.bytes.fill(0, this.#valueOf(element), this.#valueOf(element) + this.#stride);
+    this.host.mark?.(this.#valueOf(element), this.#stride, "live");
     return element;
   }
 
@@ -200,8 +202,17 @@ export class HashMap extends BpfMap {
     return 0;
   }
 
+  #tryReserve(elements: number): Chunk | undefined {
+    try {
+      return this.#reserve(elements);
+    } catch (error) {
+      if (error instanceof OutOfMemoryError) return undefined;
+      throw error;
+    }
+  }
+
   #reserve(elements: number): Chunk {
-    const chunk = { address: this.memory.allocate(elements * this.#elementSize), elements, linked: 0 };
+    const chunk = { address: this.memory.allocateHidden(elements * this.#elementSize), elements, linked: 0 };
     this.#chunks.push(chunk);
     this.#elements += elements;
     return chunk;

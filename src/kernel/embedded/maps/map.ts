@@ -1,6 +1,6 @@
 import { BPF_F, BPF_MAP_TYPE, ERRNO } from "../../../uapi/index.ts";
 import { KernelObject } from "../kernel-object.ts";
-import type { Memory } from "../memory.ts";
+import type { Life, Memory } from "../memory.ts";
 import type { InlineArray } from "../vm/index.ts";
 import type { FastPath } from "./fast-path.ts";
 import { HEADER, HEADER_SIZE } from "./layout.ts";
@@ -25,6 +25,8 @@ export interface MapHost {
   openEvent(fd: number): KernelObject | number;
   mapAt(address: number): BpfMap | undefined;
   /** A ring buffer got something to read. */
+  /** In the checked mode: a value came to life, or was deleted. */
+  mark?(address: number, size: number, life: Life): void;
   wake(map: BpfMap): void;
   forget(map: BpfMap): void;
 }
@@ -83,7 +85,7 @@ export abstract class BpfMap extends KernelObject {
     this.memory = host.memory;
     this.id = id;
     this.definition = definition;
-    this.address = this.memory.allocate(HEADER_SIZE);
+    this.address = this.memory.allocateHidden(HEADER_SIZE);
     this.header("id", id);
     this.header("keySize", definition.keySize);
     this.header("valueSize", definition.valueSize);

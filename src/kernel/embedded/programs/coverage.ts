@@ -61,6 +61,16 @@ export function coverageOf(program: BpfProgram, memory: Memory): ProgramCoverage
   return { name, instructions, lines: lines.map(({ slot: _slot, ...line }) => line), functions };
 }
 
+/** The source line that an instruction belongs to, if the program says. */
+export function lineAt(program: BpfProgram, slot: number): Omit<LineCoverage, "count"> | undefined {
+  const { btf, lineInfo } = program.definition;
+  const found = records(lineInfo, STRUCT.bpf_line_info.size).findLast(([first = 0]) => first <= slot);
+  if (!btf || !found) return undefined;
+  const [, file = 0, text = 0, place = 0] = found;
+  const types = btf.types();
+  return { file: types.string(file), line: place >>> LINE_SHIFT, text: types.string(text) };
+}
+
 function records(bytes: Uint8Array, size: number): number[][] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: Math.floor(bytes.length / size) }, (_, index) =>

@@ -63,6 +63,14 @@ export class Packet {
     return true;
   }
 
+  /** To the checked mode only the packet itself is there. */
+  markBounds(): void {
+    const { marks } = this.memory;
+    if (!marks) return;
+    marks(this.#block, this.#end - this.#block, "nothing");
+    marks(this.meta, this.dataEnd - this.meta, "live");
+  }
+
   free(): void {
     this.memory.free(this.#block);
   }
@@ -90,6 +98,7 @@ export function skbContext(packet: Packet, address: number, network: number): Pa
     address,
     network,
     sync() {
+      packet.markBounds();
       memory.setU32(address + SKB.len.offset, packet.length);
       memory.setU32(address + SKB.data.offset, packet.data);
       memory.setU32(address + SKB.data_end.offset, packet.dataEnd);
@@ -106,6 +115,7 @@ export function xdpContext(packet: Packet, address: number): PacketContext {
     address,
     network: 14,
     sync() {
+      packet.markBounds();
       memory.setU32(address + MD.data.offset, packet.data);
       memory.setU32(address + MD.data_end.offset, packet.dataEnd);
       memory.setU32(address + MD.data_meta.offset, packet.meta);

@@ -3,7 +3,7 @@ import type { Insn } from "../../../isa/index.ts";
 import { Code, createGlobal, createMemory, createTable, instantiate, isTrap } from "../../../wasm/index.ts";
 import type { WasmFunction, WasmGlobal, WasmImports, WasmMemory, WasmTable } from "../../../wasm/index.ts";
 import { IMPORT, MAX_CALLBACKS, STACK_SIZE } from "./helper.ts";
-import type { Helpers, InlineArray } from "./helper.ts";
+import type { AccessChecks, Helpers, InlineArray } from "./helper.ts";
 import { REGISTERS_SIZE, decodeForInterpreter, writeCallbacks, writeInterpreter } from "./interpreter.ts";
 import type { InterpreterPlaces } from "./interpreter.ts";
 import { helperAdapters } from "./module-frame.ts";
@@ -43,6 +43,8 @@ export interface MachineOptions {
   readonly packetLoad?: (context: number, offset: number, size: number) => bigint;
   /** What a tail call of (program array, index) goes on with: a {@link Executable.tailTarget}, or -1. */
   readonly tailTarget?: (map: number, index: number) => number;
+  /** Told before every access of programs that the JIT translates: the checked mode. */
+  readonly checks?: AccessChecks | undefined;
   /** The array map at an address, for lookups without a call. */
   readonly arrayAt?: (address: number) => InlineArray | undefined;
   /** Where programs' own data go, in place of memory that grows. */
@@ -116,6 +118,13 @@ export class Machine {
         [IMPORT.level]: this.#level,
         [IMPORT.packetLoad]: options.packetLoad ?? (() => -1n),
         [IMPORT.tailTarget]: options.tailTarget ?? (() => -1),
+        [IMPORT.checkLoad]: (pointer: bigint, size: number, slot: number) =>
+          options.checks?.load(pointer, size, slot),
+        [IMPORT.checkStore]: (pointer: bigint, size: number, slot: number) =>
+          options.checks?.store(pointer, size, slot),
+        [IMPORT.checkCall]: (id: number, slot: number, ...values: bigint[]) =>
+          options.checks?.call(id, slot, ...values),
+        [IMPORT.checkEnter]: (top: bigint) => options.checks?.enter(top),
       },
       [IMPORT.helper]: Object.fromEntries([...helpers].map(([id, helper]) => [String(id), helper.call])),
     };
@@ -185,6 +194,7 @@ export class Machine {
       stackTop: STACK_TOP,
       pointerHigh: this.#places.pointerHigh,
       arrayAt: this.#options.arrayAt,
+      checked: this.#options.checks !== undefined,
       ...(faultsAsZero && { guard: this.#loadGuard() }),
     };
   }

@@ -37,6 +37,25 @@ export function startModule(): ModuleFrame {
   return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, tailTarget, fuel, level };
 }
 
+/** Functions of the checked mode. */
+export interface CheckFunctions {
+  readonly load: number;
+  readonly store: number;
+  readonly call: number;
+  readonly enter: number;
+}
+
+export function importChecks(module: WasmModule): CheckFunctions {
+  const imported = (name: string, params: readonly ValueType[]): number =>
+    module.importFunction(IMPORT.machine, name, module.type(params, []));
+  return {
+    load: imported(IMPORT.checkLoad, ["i64", "i32", "i32"]),
+    store: imported(IMPORT.checkStore, ["i64", "i32", "i32"]),
+    call: imported(IMPORT.checkCall, ["i32", "i32", ...FIVE]),
+    enter: imported(IMPORT.checkEnter, ["i64"]),
+  };
+}
+
 export function importHelper(module: WasmModule, id: number, helper: Helper): number {
   return module.importFunction(IMPORT.helper, String(id), module.type(helper.params, [helper.result]));
 }

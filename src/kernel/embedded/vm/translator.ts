@@ -8,8 +8,15 @@ import type { Block } from "./control-flow.ts";
 import { KnownPointers } from "./known-pointers.ts";
 import { FRAME_SIZE, LOOKUP, MAX_LOOPS, STACK_SIZE, TAIL_CALL } from "./helper.ts";
 import type { Helpers, InlineArray } from "./helper.ts";
-import { emitCallback, emitFuel, emitHelperCall, importHelper, startModule } from "./module-frame.ts";
-import type { ModuleFrame } from "./module-frame.ts";
+import {
+  emitCallback,
+  emitFuel,
+  emitHelperCall,
+  importChecks,
+  importHelper,
+  startModule,
+} from "./module-frame.ts";
+import type { CheckFunctions, ModuleFrame } from "./module-frame.ts";
 import type { LoadGuard, Operands } from "./operands.ts";
 import { emitCondition, emitOperation } from "./operations.ts";
 import { emitStructured } from "./structure.ts";
@@ -23,6 +30,8 @@ export interface TranslateOptions {
   readonly tableBase: number;
   /** Upper half of every pointer. */
   readonly pointerHigh: number;
+  /** Every access is told to the machine's checks before it is made. */
+  readonly checked?: boolean | undefined;
   /** Address of a u64 for each slot, in which its runs are counted. */
   readonly counters?: number | undefined;
   /** The array at an address: lookups in it need no call. */
@@ -67,13 +76,14 @@ function translateFunctions(
   const frame = startModule();
   const { module } = frame;
   const helpers = importCalled(program, frame, options.helpers);
+  const checks = options.checked ? importChecks(module) : undefined;
   const type = module.type(PARAMETERS, ["i64"]);
   const codes = program.functions.map(() => new Code());
   const indices = new Map(
     program.functions.map((start, position) => [start, module.function(type, LOCALS, codes[position]!)]),
   );
   program.functions.forEach((start, position) => {
-    new FunctionTranslator(program, options, frame, helpers, indices, codes[position]!).emit(start);
+    new FunctionTranslator(program, options, frame, helpers, indices, codes[position]!, checks).emit(start);
   });
   return { frame, indices, codes };
 }
@@ -135,6 +145,18 @@ function isFunctionAddress(insn: Insn, opcode: Opcode | undefined): boolean {
   return opcode?.form === "loadImmediate64" && insn.src === PSEUDO.FUNC;
 }
 
+/** Which register an access goes through. */
+const ACCESS: Readonly<Partial<Record<Opcode["form"], "src" | "dst" | "call">>> = {
+  load: "src",
+  loadSigned: "src",
+  loadAcquire: "src",
+  store: "dst",
+  storeImmediate: "dst",
+  storeRelease: "dst",
+  atomic: "dst",
+  call: "call",
+};
+
 class FunctionTranslator {
   readonly #program: CheckedProgram;
   readonly #options: TranslateOptions;
@@ -142,6 +164,7 @@ class FunctionTranslator {
   readonly #helpers: ReadonlyMap<number, number>;
   readonly #functions: ReadonlyMap<number, number>;
   readonly #code: Code;
+  readonly #checks: CheckFunctions | undefined;
   readonly #known: KnownPointers;
 
   constructor(
@@ -151,7 +174,9 @@ class FunctionTranslator {
     helpers: ReadonlyMap<number, number>,
     functions: ReadonlyMap<number, number>,
     code: Code,
+    checks: CheckFunctions | undefined,
   ) {
+    this.#checks = checks;
     this.#program = program;
     this.#options = options;
     this.#frame = frame;
@@ -163,6 +188,7 @@ class FunctionTranslator {
 
   emit(start: number): void {
     const flow = analyze(this.#program, start);
+    if (this.#checks) this.#code.get(REGISTER_LOCAL[10]!).call(this.#checks.enter);
     if (this.#program.opcodes.some((opcode) => opcode?.form === "mayGoto")) {
       this.#code.i64(MAX_LOOPS).set(LOCAL.loops);
     }
@@ -186,9 +212,32 @@ class FunctionTranslator {
       const opcode = this.#program.opcodes[slot];
       if (!opcode) continue;
       this.#count(slot);
+      this.#check(opcode, this.#program.insns[slot]!, slot);
       this.#emitInsn(opcode, this.#program.insns[slot]!, slot);
       this.#known.step(opcode, this.#program.insns[slot]!, this.#program.insns[slot + 1]);
     }
+  }
+
+  #check(opcode: Opcode, insn: Insn, slot: number): void {
+    const checks = this.#checks;
+    const access = checks && ACCESS[opcode.form];
+    if (!checks || !access) return;
+    const code = this.#code;
+    if (access === "call") {
+      if (insn.src !== CALL.HELPER) return;
+      code.i32(insn.imm).i32(slot);
+      for (let register = 1; register <= 5; register++) code.get(REGISTER_LOCAL[register]!);
+      code.call(checks.call);
+      return;
+    }
+    // Loads that give 0 where nothing is need nothing there.
+    if (access !== "dst" && this.#options.guard) return;
+    const tell = (check: number): void => {
+      code.get(REGISTER_LOCAL[insn[access]]!).i64(insn.offset).op("i64.add");
+      code.i32(opcode.size!).i32(slot).call(check);
+    };
+    if (access === "src" || opcode.form === "atomic") tell(checks.load);
+    if (access === "dst") tell(checks.store);
   }
 
   #count(slot: number): void {

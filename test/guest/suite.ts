@@ -3,6 +3,7 @@ import { Guest } from "./guest.ts";
 import type { KernelName } from "./kernels.ts";
 import type { Scenario } from "./scenario.ts";
 import { attachment } from "./scenarios/attach.ts";
+import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
@@ -18,6 +19,7 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   sessions,
   attachment,
   running,
+  embedded,
 };
 /** What does not depend on the kernel is seen on one. */
 const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors };

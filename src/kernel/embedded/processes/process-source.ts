@@ -153,6 +153,9 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
       if (number !== undefined) numbers.add(number);
     }
     const calls: CallFilter[] = [...numbers].map((number) => ({ number }));
+    const rename = this.#points.callNumber("prctl");
+    if (rename !== undefined && !numbers.has(rename))
+      calls.push({ number: rename, argument: { index: 0, mask: 0xffff_ffff, value: PR_SET_NAME } });
     // Code comes into a process by mmap(2): then probes of its file are put in.
     const mapping = this.#points.callNumber("mmap");
     if (this.#probes.any && mapping !== undefined && !numbers.has(mapping))
@@ -195,6 +198,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
         break;
       case "exec":
         if (stop.former !== pid) this.#forget(stop.former);
+        this.#tasks.get(pid)?.renamed();
         if (this.#probes.any) {
           this.#probes.forget(pid);
           this.#placeProbes(pid);
@@ -242,9 +246,10 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const exit =
       this.#has("tracepoint:raw_syscalls:sys_exit") || this.#has(`tracepoint:syscalls:sys_exit_${name}`);
     if (exit) this.#calls.set(pid, { number, name });
+    const renames = name === "prctl" && args[0] === BigInt(PR_SET_NAME);
     const mapsCode = this.#probes.any && name === "mmap" && (Number(args[2]! & 0xffn) & PROT_EXEC) !== 0;
-    if (mapsCode && !exit) this.#calls.set(pid, { number, name });
-    this.#tracer?.resume(stop, { exit: exit || mapsCode });
+    if ((mapsCode || renames) && !exit) this.#calls.set(pid, { number, name });
+    this.#tracer?.resume(stop, { exit: exit || mapsCode || renames });
   }
 
   #placeProbes(pid: number): void {
@@ -262,6 +267,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const call = this.#calls.get(pid);
     if (!call) return;
     this.#calls.delete(pid);
+    if (call.name === "prctl") this.#tasks.get(pid)?.renamed();
     if (this.#probes.any && call.name === "mmap") this.#placeProbes(pid);
     const raw = this.#point("raw_syscalls", "sys_exit");
     if (raw) this.#raise(raw, pid, (record) => record.number("id", call.number).number("ret", result));
@@ -399,6 +405,9 @@ interface OpenCall {
 /** struct pt_regs, as programs see it: on x86-64 the first part of what ptrace gives. */
 const CONTEXT_SIZE: Readonly<Record<string, number>> = { x64: 168 };
 const PROT_EXEC = 4;
+/** Threads rename themselves by prctl(2), which is seen; others rename them so rarely that a look now and then does. */
+const COMM_MILLISECONDS = 100;
+const PR_SET_NAME = 15;
 /** PERF_MAX_STACK_DEPTH */
 const DEEPEST_STACK = 127;
 const AT_EXECFN = 31n;
@@ -411,7 +420,9 @@ class ProcessTask implements Task {
   readonly #tracer: () => ProcessTracer | undefined;
   readonly #table: TaskTable | undefined;
   #proc: ProcTask | undefined;
+  #tgid: number | undefined;
   #comm: string | undefined;
+  #commReadAt = 0;
 
   constructor(pid: number, tracer: () => ProcessTracer | undefined, table: TaskTable | undefined) {
     this.pid = pid;
@@ -421,11 +432,15 @@ class ProcessTask implements Task {
 
   touch(): void {
     this.#proc = undefined;
+  }
+
+  /** It may have another name now. */
+  renamed(): void {
     this.#comm = undefined;
   }
 
   get tgid(): number {
-    return this.#read()?.tgid ?? this.pid;
+    return (this.#tgid ??= this.#read()?.tgid ?? this.pid);
   }
 
   get uid(): number {
@@ -437,7 +452,12 @@ class ProcessTask implements Task {
   }
 
   get comm(): string {
-    return (this.#comm ??= readComm(this.pid));
+    const now = performance.now();
+    if (this.#comm === undefined || now - this.#commReadAt > COMM_MILLISECONDS) {
+      this.#comm = readComm(this.pid);
+      this.#commReadAt = now;
+    }
+    return this.#comm;
   }
 
   get cgroupId(): bigint {

@@ -31,6 +31,10 @@ export function kernelTarget(kernel: Kernel, features: Features): CompileTarget 
       get loop(): boolean {
         return helper(BPF_FUNC.loop);
       },
+      /** No probe of its own: what was missing came with 5.17. */
+      get functionAddress(): boolean {
+        return helper(BPF_FUNC.loop);
+      },
       get lookupPercpuElem(): boolean {
         return helper(BPF_FUNC.map_lookup_percpu_elem);
       },

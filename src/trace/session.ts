@@ -1,8 +1,10 @@
 import {
   attach,
   explainRefusal,
+  linkAll,
   runProgram,
   type AttachContext,
+  type Hook as AttachHook,
   type HookTarget,
   type Link,
 } from "../attach/index.ts";
@@ -11,7 +13,9 @@ import { SyscallError, type Fd, type Kernel, type ProcessHost } from "../kernel/
 import {
   Features,
   loadObject,
+  missingHelper,
   ProgramLoadError,
+  VerifierError,
   type LoadedObject,
   type LoadedProgram,
 } from "../loader/index.ts";
@@ -26,6 +30,7 @@ import { Globals } from "./globals.ts";
 import { snapshotMap } from "./map-snapshot.ts";
 import { ProbeError } from "./probe-error.ts";
 import { SystemResolver } from "./resolver.ts";
+import { forSharedLinks, sharedHooks, sharedLinks, type SharedLinks } from "./shared-links.ts";
 
 /** Data pages of each CPU's perf buffer, where the kernel has no ring buffer. */
 const PERF_PAGES = 64;
@@ -77,6 +82,8 @@ export class TraceSession implements Disposable {
   readonly #options: SessionOptions;
   readonly #resources = new DisposalStack();
   readonly #links: Link[] = [];
+  readonly #features: Features;
+  readonly #shared: SharedLinks;
   readonly #reporter: Reporter;
   readonly #resolver: SystemResolver;
   readonly #globals: Globals;
@@ -99,8 +106,11 @@ export class TraceSession implements Disposable {
     this.#options = options;
     refuseUnsafe(plan, options.unsafe ?? false);
     const { kernel, logLevel = 0 } = options;
+    this.#features = options.features ?? new Features(kernel);
     try {
-      this.#object = this.#resources.use(loadObject(object, { kernel, logLevel }));
+      this.#shared = sharedLinks(plan.probes, (feature) => this.#features.has(feature));
+      const shared = forSharedLinks(object, this.#shared);
+      this.#object = this.#resources.use(loadObject(shared, { kernel, logLevel }));
       this.#resolver = new SystemResolver(kernel, this.#object.maps);
       this.#reporter = options.reporter(this.#resolver);
       this.#globals = new Globals(plan.config.globals, this.#object.maps);
@@ -115,7 +125,9 @@ export class TraceSession implements Disposable {
       });
     } catch (error) {
       this.#resources[Symbol.dispose]();
-      throw error instanceof ProgramLoadError ? this.#explainRefusal(error) : error;
+      throw error instanceof ProgramLoadError || error instanceof VerifierError
+        ? this.#explainRefusal(error, object)
+        : error;
     }
   }
 
@@ -244,25 +256,55 @@ export class TraceSession implements Disposable {
     const hooks = hooksOf(this.#plan.probes);
     const forward = hooks.filter(({ target }) => !REVERSED.has(target.kind));
     const backward = hooks.filter(({ target }) => REVERSED.has(target.kind)).toReversed();
+    const together = new Set<string>();
     for (const { probe, target } of [...forward, ...backward]) {
-      try {
-        this.#links.push(attach(context, this.#program(probe), target));
-      } catch (error) {
-        throw error instanceof BpfkitError ? new ProbeError(probe, error) : error;
+      if (together.has(probe.program)) continue;
+      const group = this.#shared.get(probe.program);
+      if (!group) {
+        this.#attachProbe(context, probe, target);
+        continue;
       }
+      this.#attachTogether(context, group);
+      together.add(probe.program);
     }
   }
 
-  #explainRefusal(error: ProgramLoadError): Error {
+  #attachProbe(context: AttachContext, probe: PlanProbe, hook: AttachHook): void {
+    try {
+      this.#links.push(attach(context, this.#program(probe), hook));
+    } catch (error) {
+      throw error instanceof BpfkitError ? new ProbeError(probe, error) : error;
+    }
+  }
+
+  /** Which one the kernel did not take is told by hooking each in for itself. */
+  #attachTogether(context: AttachContext, probes: readonly PlanProbe[]): void {
+    const [first] = probes;
+    if (!first) return;
+    const program = this.#program(first);
+    try {
+      this.#links.push(linkAll(sharedHooks(probes).map((hook) => () => attach(context, program, hook))));
+    } catch (error) {
+      if (!(error instanceof BpfkitError)) throw error;
+      for (const probe of probes)
+        for (const hook of sharedHooks([probe])) this.#attachProbe(context, probe, hook);
+    }
+  }
+
+  #explainRefusal(error: ProgramLoadError | VerifierError, object: ObjectSpec): Error {
     const probe = this.#plan.probes.find(({ program }) => program === error.program);
-    if (!probe) return error;
-    const explained = explainRefusal(this.#attachContext(), probe.attach, error);
-    return explained instanceof BpfkitError ? new ProbeError(probe, explained) : explained;
+    const program = object.programs.find(({ name }) => name === error.program);
+    if (!probe || !program) return error;
+    const explained =
+      missingHelper(program, this.#features, error) ??
+      (error instanceof ProgramLoadError
+        ? explainRefusal(this.#attachContext(), probe.attach, error)
+        : undefined);
+    return explained instanceof BpfkitError ? new ProbeError(probe, explained) : error;
   }
 
   #attachContext(pid?: number): AttachContext {
-    const { kernel, features } = this.#options;
-    return { kernel, features: features ?? new Features(kernel), ...(pid !== undefined && { pid }) };
+    return { kernel: this.#options.kernel, features: this.#features, ...(pid !== undefined && { pid }) };
   }
 
   #detach(): void {

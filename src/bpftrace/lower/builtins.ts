@@ -109,8 +109,7 @@ export function currentFunction(body: Body): Value {
   const { attach } = target;
   const atEntry = probe.kind === "kprobe" || probe.kind === "uprobe" || probe.kind === "usdt";
   if (atEntry) return register(body, registers(body).instructionPointer);
-  // bpf_get_func_ip: for all these programs since 5.17.
-  if (unit.target.features.lookupPercpuElem) return code.helper("get_func_ip", context);
+  if (unit.target.features.functionAddress) return code.helper("get_func_ip", context);
   if (attach.kind === "fentry") return b.ksym(attach.function);
   return register(body, registers(body).instructionPointer);
 }

@@ -1,6 +1,6 @@
 /**
  * What code is generated for. `trace` fills it in from what the running kernel was seen to do; `build` takes
- * {@link PORTABLE}, which every kernel since 5.10 takes.
+ * {@link PORTABLE}, which every kernel since 5.10 takes but for what the script cannot do there.
  */
 export interface CompileTarget {
   /** As process.arch names it. */
@@ -28,6 +28,8 @@ export interface TargetFeatures {
   readonly forEachMapElem: boolean;
   /** bpf_loop (5.17). */
   readonly loop: boolean;
+  /** bpf_get_func_ip of all kinds of programs (5.17). */
+  readonly functionAddress: boolean;
   /** bpf_map_lookup_percpu_elem (5.19). */
   readonly lookupPercpuElem: boolean;
   /** Keys of hash maps that are larger than the stack, 512 bytes (5.11). */
@@ -46,9 +48,11 @@ export const PORTABLE: CompileTarget = {
     ringbuf: true,
     currentTaskBtf: false,
     rdonlyCast: false,
-    forEachMapElem: false,
+    // There is no other way to do what these are for: whether the kernel has them is seen when it is loaded.
+    forEachMapElem: true,
+    lookupPercpuElem: true,
     loop: false,
-    lookupPercpuElem: false,
+    functionAddress: false,
     largeKeys: false,
     ktimeTai: false,
     userFunctionAddress: false,

@@ -54,6 +54,7 @@ export const NATIVE: CompileTarget = {
     lookupPercpuElem: true,
     largeKeys: true,
     ktimeTai: true,
+    functionAddress: true,
     userFunctionAddress: true,
   },
 };

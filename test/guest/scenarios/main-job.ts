@@ -46,6 +46,27 @@ export const mainJob: readonly Scenario[] = [
     },
   },
   {
+    name: "an object that needs more than 5.10 runs where the kernel has it, and says what it lacks elsewhere",
+    run: async (guest) => {
+      const loop = 'BEGIN { @m[1] = 2; @m[3] = 4; for ($kv : @m) { printf("%d\\n", $kv.1); } }';
+      const count = 'BEGIN { @c = count(); @c = count(); printf("%d\\n", (int64)@c); }';
+      for (const [script, helper, output] of [
+        [loop, "bpf_for_each_map_elem", /^(?:2\n4|4\n2)\n/],
+        [count, "bpf_map_lookup_percpu_elem", /^2\n/],
+      ] as const) {
+        const { stdout, stderr, code } = await guest.run([
+          "sh",
+          "-c",
+          `echo '${script}' >/tmp/x.bt && ./bpfkit build /tmp/x.bt -o /tmp/x.bpf.o && ./bpfkit trace /tmp/x.bpf.o`,
+        ]);
+        const missing = new RegExp(`has no helper ${helper}.*\n[^]*\\^[^]*HINT: It came with Linux 5`);
+        if (guest.kernel === "5.10") expect(stderr).toMatch(missing);
+        else expect(stdout).toMatch(output);
+        expect(code).toBe(guest.kernel === "5.10" ? 1 : 0);
+      }
+    },
+  },
+  {
     name: "a script builds to the same bytes every time",
     run: async (guest) => {
       await guest.shell(

@@ -90,6 +90,21 @@ const ROWS: readonly ProbeRow[] = [
     output: /(?:tick\n){3,}(?:.*\n)*@ticks: \d+/,
   },
   {
+    name: "many functions by a wildcard",
+    script:
+      'kprobe:vfs_* /comm == "dd"/ { @calls = count(); } kretprobe:vfs_r*, kretprobe:vfs_w* /comm == "dd"/ { @returns = count(); }',
+    load: READS,
+    output: /^@calls: [2-9]\d\d\n(?:.*\n)*@returns: 2\d\d$/m,
+  },
+  {
+    name: "many functions by one link",
+    script: `kprobe:vfs_* { @ = count(); } uprobe:${LIBC}:str* { @u = count(); }`,
+    load: "node /bpfkit/dist/bin/bpfkit.js link show",
+    output: /kprobe_multi(?:.*\n)+.*uprobe_multi|uprobe_multi(?:.*\n)+.*kprobe_multi/,
+    skip: (guest) =>
+      ["5.10", "6.1"].includes(guest.kernel) ? "links of many uprobes came with Linux 6.6" : undefined,
+  },
+  {
     name: "software events",
     script: "software:page-faults:1 { @faults = count(); }",
     load: "node -e 1",

@@ -1,3 +1,4 @@
+import type { FeatureName } from "../loader/index.ts";
 import type { OptionRow } from "./command.ts";
 
 const help: OptionRow = { name: "help", short: "h", summary: "show this help" };
@@ -9,6 +10,17 @@ const btf: OptionRow = {
 const unsafe: OptionRow = {
   name: "unsafe",
   summary: "allow functions that change the system, as system() and signal()",
+};
+
+/** What trace can do without, by the names of bpftrace where it has one. */
+export const optionalFeatures: Readonly<Record<string, FeatureName>> = {
+  kprobe_multi: "kprobeMulti",
+  uprobe_multi: "uprobeMulti",
+  ring_buffer: "ringBuffer",
+  perf_link: "perfLink",
+  rdonly_cast: "kfuncCasts",
+  current_task_btf: "currentTaskBtf",
+  cpu_v4: "cpuV4",
 };
 
 export const debugStages = ["ast", "types", "ir", "asm", "elf", "plan", "verifier"] as const;
@@ -56,6 +68,11 @@ export const traceOptions: readonly OptionRow[] = [
     value: "KERNEL",
     choices: ["linux", "embedded"],
     summary: "linux, or bpfkit's own, which needs no rights and sees what -c or -p runs",
+  },
+  {
+    name: "no-feature",
+    value: "NAME,...",
+    summary: `do without what the kernel has: ${Object.keys(optionalFeatures).join(", ")}`,
   },
   { name: "info", summary: "show what this kernel can do" },
   help,

@@ -1,5 +1,7 @@
 import { usageError } from "./arguments.ts";
+import type { FeatureName } from "../loader/index.ts";
 import type { Invocation } from "./command.ts";
+import { optionalFeatures } from "./options.ts";
 
 /** `--name=value` and `--switch` behind `--`. */
 export function namedParameters(words: readonly string[]): Record<string, string> {
@@ -32,6 +34,19 @@ export function processId(text: string | undefined, invocation: Invocation): num
   const pid = Number(text);
   if (/^\d+$/.test(text) && pid > 0 && pid <= 0x7fff_ffff) return pid;
   throw usageError(`-p takes a process id, not ${text}`, invocation);
+}
+
+/** `--no-feature kprobe_multi,ring_buffer` */
+export function unwantedFeatures(text: string | undefined, invocation: Invocation): Set<FeatureName> {
+  const names = (text ?? "").split(",").filter((name) => name !== "");
+  return new Set(
+    names.map((name) => {
+      const feature = Object.hasOwn(optionalFeatures, name) ? optionalFeatures[name] : undefined;
+      if (feature !== undefined) return feature;
+      const known = Object.keys(optionalFeatures).join(", ");
+      throw usageError(`--no-feature takes ${known}, not ${name}`, invocation);
+    }),
+  );
 }
 
 export function firstLine(bytes: Uint8Array): string {

@@ -126,15 +126,22 @@ export class Features {
   readonly #kernel: Kernel;
   readonly #store: FeatureStore;
   readonly #answers: Map<string, boolean>;
+  readonly #without: ReadonlySet<FeatureName>;
 
-  constructor(kernel: Kernel, store: FeatureStore = fileStore(kernel)) {
+  /** `without`: what is not to be used, whatever the kernel says. */
+  constructor(
+    kernel: Kernel,
+    store: FeatureStore = fileStore(kernel),
+    without: ReadonlySet<FeatureName> = new Set(),
+  ) {
     this.#kernel = kernel;
     this.#store = store;
+    this.#without = without;
     this.#answers = store.read();
   }
 
   has(name: FeatureName): boolean {
-    return this.#answer(name, PROBES[name]);
+    return !this.#without.has(name) && this.#answer(name, PROBES[name]);
   }
 
   /** Whether programs of a type may call a helper (a BPF_FUNC number). */

@@ -53,6 +53,17 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     expect(code).toBe(4);
   });
 
+  it("sends records by the perf buffer where it is to do without the ring buffer", () => {
+    const script =
+      'BEGIN { for ($i : 0..40) { printf("%d %s\\n", $i, comm); } join((uint8 **)0); print(("t", 2)); } END { printf("end\\n"); }';
+    const own = trace(script);
+    const perf = trace(script, "--no-feature", "ring_buffer");
+    expect(perf).toEqual(own);
+    expect(perf.out.split("\n")[39]).toBe("39 bpfkit");
+    expect(trace(script, "--no-feature", "ring_buffer", "-d", "plan").out).toContain('"perf"');
+    expect(trace(script, "--no-feature", "rings").err).toContain("not rings");
+  });
+
   it("is bpftrace when it is called so", () => {
     const link = join(folder, "bpftrace");
     symlinkSync(launcher, link);

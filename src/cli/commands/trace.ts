@@ -15,7 +15,7 @@ import type { Invocation } from "../command.ts";
 import { explain } from "../explain.ts";
 import { traceOptions } from "../options.ts";
 import { OutputClosedError, OutputFile } from "../output-file.ts";
-import { firstLine, namedParameters, processId } from "../parameters.ts";
+import { firstLine, namedParameters, processId, unwantedFeatures } from "../parameters.ts";
 import type { Runnable } from "../script.ts";
 import { errorStyle } from "../style.ts";
 import { onStopSignals } from "../stop-signals.ts";
@@ -42,7 +42,8 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
     const { listProbes } = await import("../probe-list.ts");
     return listProbes(kernel, parsed.positionals[0], options.has("verbose"));
   }
-  const features = new Features(kernel);
+  const without = unwantedFeatures(options.get("no-feature"), invocation);
+  const features = new Features(kernel, undefined, without);
   const runnable = await runnableOf(parsed, kernel, features, invocation);
   const stage = options.get("debug");
   if (stage !== undefined && stage !== "verifier") {

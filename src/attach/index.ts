@@ -9,6 +9,7 @@ export { readIterator } from "./iterator.ts";
 export { BpfLink, linkAll, PlainHook } from "./link.ts";
 export type { Link } from "./link.ts";
 export { nearestNames } from "./nearest.ts";
+export { probePmu } from "./probe-pmu.ts";
 export { runProgram } from "./run-program.ts";
 export { sectionHook } from "./section-hook.ts";
 export type { HookChoice, HookPlaces } from "./section-hook.ts";

@@ -64,6 +64,16 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     expect(trace(script, "--no-feature", "rings").err).toContain("not rings");
   });
 
+  it("shows what the kernel can do, as text and as JSON", () => {
+    const { out, code } = bpfkit("trace", "--info");
+    expect(out).toMatch(/^System\n {2}OS: Linux .*\n/);
+    expect(out).toContain("\nProbe types\n  kprobe: ");
+    expect(out).toContain("  btf: yes\n");
+    expect(code).toBe(0);
+    const info: unknown = JSON.parse(bpfkit("trace", "--info", "-f", "json").out);
+    expect(info).toMatchObject({ "Kernel features": { btf: true }, System: { Arch: process.arch } });
+  });
+
   it("is bpftrace when it is called so", () => {
     const link = join(folder, "bpftrace");
     symlinkSync(launcher, link);

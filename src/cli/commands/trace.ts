@@ -34,8 +34,9 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
   using opened = await openTraceKernel(parsed, btf);
   const { kernel } = opened;
   if (options.has("info")) {
-    const { kernelInfo } = await import("../kernel-info.ts");
-    writeSync(1, kernelInfo(kernel, new Features(kernel)));
+    const { kernelInfo, kernelInfoText } = await import("../kernel-info.ts");
+    const info = kernelInfo(kernel, new Features(kernel));
+    writeSync(1, options.get("format") === "json" ? `${JSON.stringify(info)}\n` : kernelInfoText(info));
     return 0;
   }
   if (options.has("list")) {

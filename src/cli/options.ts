@@ -27,7 +27,11 @@ export const debugStages = ["ast", "types", "ir", "asm", "elf", "plan", "verifie
 
 export const traceOptions: readonly OptionRow[] = [
   { name: "execute", short: "e", value: "PROGRAM", summary: "run this program" },
-  { name: "list", short: "l", summary: "list probes that match a pattern; with -v also their arguments" },
+  {
+    name: "list",
+    short: "l",
+    summary: "list probes that match a pattern, with -v also their arguments; or those of a script",
+  },
   { name: "pid", short: "p", value: "PID", summary: "trace this process only, until it ends" },
   {
     name: "cmd",

@@ -64,6 +64,15 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     expect(trace(script, "--no-feature", "rings").err).toContain("not rings");
   });
 
+  it("lists the probes of a script", () => {
+    const file = join(folder, "listed.bt");
+    writeFileSync(file, "BEGIN { } tracepoint:syscalls:sys_enter_exec* { } END { }");
+    expect(bpfkit("trace", "-l", file).out).toBe(
+      "begin\ntracepoint:syscalls:sys_enter_execve\ntracepoint:syscalls:sys_enter_execveat\nend\n",
+    );
+    expect(trace("interval:s:1 { }", "-l").out).toBe("interval:s:1\n");
+  });
+
   it("shows what the kernel can do, as text and as JSON", () => {
     const { out, code } = bpfkit("trace", "--info");
     expect(out).toMatch(/^System\n {2}OS: Linux .*\n/);

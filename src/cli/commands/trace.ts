@@ -1,4 +1,4 @@
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync, statSync, writeSync } from "node:fs";
 import { BpfkitError } from "../../errors.ts";
 import type { Kernel } from "../../kernel/index.ts";
 import { Features } from "../../loader/index.ts";
@@ -39,12 +39,16 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
     writeSync(1, options.get("format") === "json" ? `${JSON.stringify(info)}\n` : kernelInfoText(info));
     return 0;
   }
+  const features = new Features(kernel, undefined, unwantedFeatures(options.get("no-feature"), invocation));
   if (options.has("list")) {
+    if (options.has("execute") || isFile(parsed.positionals[0])) {
+      const { plan } = await runnableOf(parsed, kernel, features, invocation);
+      writeSync(1, plan.probes.map(({ name }) => `${name}\n`).join(""));
+      return 0;
+    }
     const { listProbes } = await import("../probe-list.ts");
     return listProbes(kernel, parsed.positionals[0], options.has("verbose"));
   }
-  const without = unwantedFeatures(options.get("no-feature"), invocation);
-  const features = new Features(kernel, undefined, without);
   const runnable = await runnableOf(parsed, kernel, features, invocation);
   const stage = options.get("debug");
   if (stage !== undefined && stage !== "verifier") {
@@ -146,6 +150,11 @@ function bufferingOf(mode: string | undefined): Buffering {
 /** bpftrace calls the program of -e `stdin`. */
 function sourceName({ program }: Invocation): string {
   return program === "bpftrace" ? "stdin" : "-e";
+}
+
+/** Patterns of probes have colons and stars, which files hardly do. */
+function isFile(path: string | undefined): boolean {
+  return path !== undefined && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function readInput(path: string): Buffer {

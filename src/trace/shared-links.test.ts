@@ -14,11 +14,16 @@ function uprobe(program: string, path: string, symbol: string | undefined, offse
 
 const all = (): boolean => true;
 
+function kprobes(program: string, count: number): PlanProbe[] {
+  return Array.from({ length: count }, (_, index) => kprobe(program, `f${index}`));
+}
+
 describe("which programs share a link", () => {
   test.each<[string, PlanProbe[], string[]]>([
-    ["several functions", [kprobe("a", "f"), kprobe("a", "g"), kprobe("b", "f")], ["a"]],
-    ["an offset", [kprobe("a", "f"), kprobe("a", "g", { offset: 4 })], []],
-    ["entry and return", [kprobe("a", "f"), kprobe("a", "g", { return: true })], []],
+    ["many functions", [...kprobes("a", 8), kprobe("b", "f")], ["a"]],
+    ["a few functions", kprobes("a", 7), []],
+    ["an offset", [...kprobes("a", 8), kprobe("a", "g", { offset: 4 })], []],
+    ["entry and return", [...kprobes("a", 8), kprobe("a", "g", { return: true })], []],
     ["several files", [uprobe("a", "/a", "f"), uprobe("a", "/b", "g", 4)], ["a"]],
     ["places without a name", [uprobe("a", "/a", "f"), uprobe("a", "/a", undefined, 8)], []],
     ["names that look like patterns", [uprobe("a", "/a", "f"), uprobe("a", "/a", "operator*")], []],
@@ -28,7 +33,7 @@ describe("which programs share a link", () => {
   });
 
   test("none where the kernel has no such links", () => {
-    const probes = [kprobe("a", "f"), kprobe("a", "g"), uprobe("b", "/a", "f"), uprobe("b", "/a", "g")];
+    const probes = [...kprobes("a", 9), uprobe("b", "/a", "f"), uprobe("b", "/a", "g")];
     expect([...sharedLinks(probes, (feature) => feature === "uprobeMulti").keys()]).toEqual(["b"]);
     expect(sharedLinks(probes, () => false).size).toBe(0);
   });
@@ -51,7 +56,7 @@ test("the programs are loaded for such links, the others as they were", () => {
       { name: "b", ...spec },
     ],
   };
-  const links = sharedLinks([kprobe("a", "f"), kprobe("a", "g"), kprobe("b", "f")], all);
+  const links = sharedLinks([...kprobes("a", 8), kprobe("b", "f")], all);
   expect(forSharedLinks(object, links).programs.map(({ expectedAttachType }) => expectedAttachType)).toEqual([
     BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI,
     undefined,

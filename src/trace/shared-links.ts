@@ -5,11 +5,20 @@ import { BPF_ATTACH_TYPE } from "../uapi/index.ts";
 
 type Target<K extends PlanProbe["attach"]["kind"]> = Extract<PlanProbe["attach"], { readonly kind: K }>;
 
-/** Kinds of probes of which one link takes hundreds, where the kernel knows such links. */
-const KINDS = {
-  kprobe: { feature: "kprobeMulti", attachType: BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI },
-  uprobe: { feature: "uprobeMulti", attachType: BPF_ATTACH_TYPE.TRACE_UPROBE_MULTI },
-} as const satisfies Readonly<Record<string, { feature: FeatureName; attachType: number }>>;
+interface SharedKind {
+  readonly feature: FeatureName;
+  readonly attachType: number;
+  readonly fewest: number;
+}
+
+/**
+ * Kinds of probes of which one link takes hundreds, where the kernel knows such links. Those of kprobes take only
+ * what ftrace traces, as wildcards do: a few functions, perhaps named one by one, stay kprobes of their own.
+ */
+const KINDS: Readonly<Record<"kprobe" | "uprobe", SharedKind>> = {
+  kprobe: { feature: "kprobeMulti", attachType: BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI, fewest: 8 },
+  uprobe: { feature: "uprobeMulti", attachType: BPF_ATTACH_TYPE.TRACE_UPROBE_MULTI, fewest: 2 },
+};
 
 /** Programs whose probes share a link, by name, with these probes: those of wildcards and lists. */
 export type SharedLinks = ReadonlyMap<string, readonly PlanProbe[]>;
@@ -26,8 +35,8 @@ export function sharedLinks(
   }
   return new Map(
     [...byProgram].filter(([, group]) => {
-      const kind = group.length > 1 ? commonKind(group) : undefined;
-      return kind !== undefined && has(KINDS[kind].feature);
+      const kind = commonKind(group);
+      return kind !== undefined && group.length >= KINDS[kind].fewest && has(KINDS[kind].feature);
     }),
   );
 }
@@ -68,7 +77,7 @@ function functionOf({ symbol = "", offset }: Target<"uprobe">): string {
 }
 
 /** Undefined where they differ, or say more than such a link takes. */
-function commonKind(probes: readonly PlanProbe[]): keyof typeof KINDS | undefined {
+function commonKind(probes: readonly PlanProbe[]): "kprobe" | "uprobe" | undefined {
   const first = probes[0]?.attach;
   if (first?.kind !== "kprobe" && first?.kind !== "uprobe") return undefined;
   const alike = probes.every(({ attach }) => {

@@ -45,6 +45,14 @@ describe("verifier logs", () => {
     });
   });
 
+  test("who set a register is told without its state too, as of Linux 5.10", () => {
+    const log =
+      "0: (bf) r6 = r1\n1: (79) r7 = *(u64 *)(r6 +0)\n4: (71) r0 = *(u8 *)(r7 +0)\nR7 invalid mem access 'inv'\n";
+    expect(explainVerifierLog(log).registers).toEqual([
+      { register: "R7", setBy: { slot: 1, text: "r7 = *(u64 *)(r6 +0)" } },
+    ]);
+  });
+
   test("an accepted program is said to be accepted", () => {
     const log =
       "0: R1=ctx() R10=fp0\n0: (b7) r0 = 0 ; R0_w=0\n1: (95) exit\nprocessed 2 insns (limit 1000000)\n";
@@ -80,6 +88,13 @@ describe("instructions", () => {
     const text = explanationText(explainText(SAME[0]!), false);
     for (const word of ["JMP", "CALL", "K:", "helper id of bpf_get_current_pid_tgid"])
       expect(text).toContain(word);
+  });
+
+  test("of helpers tell arguments and result", () => {
+    const text = explanationText(explainText("call bpf_map_lookup_elem#1"), false);
+    expect(text).toMatch(
+      /r1 +const map ptr\n +r2 +pointer to map key\n +r0 +result: pointer to map value or null/,
+    );
   });
 
   test("an opcode byte stands for all that share it", () => {

@@ -1,5 +1,6 @@
 import { disassemble, encode, explain, OPCODES } from "../isa/index.ts";
 import type { Insn, Opcode } from "../isa/index.ts";
+import { calledHelper } from "./helper.ts";
 import type { Explanation } from "./input.ts";
 
 /** The same as the text, for machines: one object. */
@@ -38,6 +39,7 @@ function rowJson({
 function instructionsJson(insns: readonly Insn[]): object[] {
   return disassemble(insns).map(({ slot, slots, text }) => {
     const { opcode, summary, fields } = explain(insns, slot);
+    const helper = calledHelper(insns[slot]!);
     const bytes = Buffer.from(encode(insns.slice(slot, slot + slots))).toString("hex");
     return {
       slot,
@@ -48,6 +50,7 @@ function instructionsJson(insns: readonly Insn[]): object[] {
       isa: opcode?.since,
       linux: opcode?.linux,
       fields,
+      helper,
     };
   });
 }

@@ -1,5 +1,6 @@
 import { disassemble, encode, explain, OPCODES } from "../isa/index.ts";
 import type { DisassembledInsn, Insn, Opcode } from "../isa/index.ts";
+import { calledHelper } from "./helper.ts";
 import type { Explanation } from "./input.ts";
 import type { AttrExplanation } from "./bpf-attr.ts";
 import type { LoggedInsn, VerifierVerdict } from "./verifier-log.ts";
@@ -79,7 +80,18 @@ function insnText(insns: readonly Insn[], line: DisassembledInsn): string {
   const bytes = [...encode(insns.slice(line.slot, line.slot + line.slots))].map(hex).join(" ");
   const { opcode } = line;
   const since = opcode ? `  ${opcode.name}, ISA v${opcode.since}, ${linuxText(opcode.linux)}\n` : "";
-  return `${bytes}   ${line.text}\n  ${summaryOf(insns, line)}\n${since}${fieldsText(insns, line.slot, true)}`;
+  return `${bytes}   ${line.text}\n  ${summaryOf(insns, line)}\n${since}${fieldsText(insns, line.slot, true)}${helperText(insns[line.slot]!)}`;
+}
+
+/** The arguments of a helper, in their registers, and its result. */
+function helperText(insn: Insn): string {
+  const helper = calledHelper(insn);
+  if (!helper) return "";
+  const rows = [
+    ...helper.arguments.map((argument, index) => [`  r${index + 1}`, argument]),
+    ["  r0", `result: ${helper.returns}`],
+  ];
+  return `  ${helper.name}${helper.gplOnly ? ", for GPL programs only" : ""}\n${columns(rows)}`;
 }
 
 function linuxText(linux: string): string {
@@ -104,13 +116,16 @@ function verdictText(verdict: VerifierVerdict): string {
   if (verdict.insn) rows.push(["where", whereText(verdict.insn)]);
   if (verdict.insn?.source) rows.push(["source", sourceText(verdict.insn)]);
   for (const { register, state, setBy } of verdict.registers) {
-    rows.push([register, state]);
-    if (setBy)
-      rows.push(["", `set by ${whereText(setBy)}${setBy.source ? `   ; ${setBy.source.text}` : ""}`]);
+    if (state !== undefined) rows.push([register, state]);
+    if (setBy) rows.push([state === undefined ? register : "", setByText(setBy)]);
   }
   rows.push(["meaning", verdict.meaning ?? "a message that this program does not know"]);
   if (verdict.fix !== undefined) rows.push(["fix", verdict.fix]);
   return `${program} was rejected${steps}\n${rows.map(([name, text]) => `  ${name.padEnd(8)} ${text}\n`).join("")}`;
+}
+
+function setByText(insn: LoggedInsn): string {
+  return `set by ${whereText(insn)}${insn.source ? `   ; ${insn.source.text}` : ""}`;
 }
 
 function whereText({ slot, text }: LoggedInsn): string {

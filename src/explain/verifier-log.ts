@@ -3,8 +3,8 @@ import { readVerifierLog, verifierMessage } from "../loader/index.ts";
 /** What the verifier knew of a register at the end. */
 export interface RegisterState {
   readonly register: string;
-  /** In the verifier's words, as `map_value_or_null(id=1,map=m,ks=4,vs=8)`. */
-  readonly state: string;
+  /** In the verifier's words, as `map_value_or_null(id=1,map=m,ks=4,vs=8)`; logs of low levels do not tell. */
+  readonly state?: string;
   /** The last instruction before the end that set it, with its source line. */
   readonly setBy?: LoggedInsn;
 }
@@ -128,9 +128,9 @@ function registersOf(
     named.length > 0 ? named : [...(last?.text ?? "").matchAll(/\b[rw](\d+)\b/g)].map(([, n]) => n!);
   return [...new Set(used)].flatMap((number) => {
     const state = lastState(`R${number}`, lines);
-    if (state === undefined) return [];
     const setBy = insns.slice(0, -1).findLast(({ text }) => sets(text, number));
-    return [{ register: `R${number}`, state, ...(setBy && { setBy }) }];
+    if (state === undefined && !setBy) return [];
+    return [{ register: `R${number}`, ...(state !== undefined && { state }), ...(setBy && { setBy }) }];
   });
 }
 

@@ -76,30 +76,58 @@ function ambiguous(btf: Btf, forwards: ReadonlyMap<number, number>, classes: Uin
  */
 function refine(btf: Btf, forwards: ReadonlyMap<number, number>): Uint32Array {
   const names = new Map<string, number>();
-  const own = Array.from({ length: btf.typeCount }, (_, id) => (id === 0 ? "" : ownKey(btf, id, names)));
-  const references = Array.from({ length: btf.typeCount }, (_, id) => referencesOf(btf, id, forwards));
-  let classes = classify(btf.typeCount, (id) => own[forwards.get(id) ?? id]!);
-  for (let count = 0; ;) {
+  const own = new Map<string, number>();
+  const count = btf.typeCount;
+  const standsFor = Uint32Array.from({ length: count }, (_, id) => forwards.get(id) ?? id);
+  const { targets, starts } = referencesOf(btf, standsFor);
+  let classes = classify(count, (id) => number(own, ownKey(btf, standsFor[id]!, names)));
+  for (let size = 0; ;) {
     const previous = classes;
-    classes = classify(btf.typeCount, (id) => {
-      const at = forwards.get(id) ?? id;
-      return `${previous[at]}:${references[at]!.map((target) => previous[target]).join()}`;
+    const pairs = new Map<number, number>();
+    classes = classify(count, (id) => {
+      const at = standsFor[id]!;
+      let key = previous[at]!;
+      // A list of classes as one number: each list of references that differs gets one of its own.
+      for (let index = starts[at]!; index < starts[at + 1]!; index++)
+        key = count + number(pairs, key * PAIR + previous[targets[index]!]!);
+      return key;
     });
     const next = new Set(classes).size;
-    if (next === count) return classes;
-    count = next;
+    if (next === size) return classes;
+    size = next;
   }
 }
 
-/** Ids of what a type refers to, forward declarations replaced. */
-function referencesOf(btf: Btf, id: number, forwards: ReadonlyMap<number, number>): number[] {
-  const references: number[] = [];
-  btf.eachReference(id, (target) => references.push(forwards.get(target) ?? target));
-  return references;
+/** Above every class and every list of them, so that two fit into one safe integer. */
+const PAIR = 2 ** 26;
+
+/** The place of a key in a map, which it gets there if it is new. */
+function number<K>(map: Map<K, number>, key: K): number {
+  let place = map.get(key);
+  if (place === undefined) map.set(key, (place = map.size));
+  return place;
 }
 
-function classify(count: number, keyOf: (id: number) => string): Uint32Array {
-  const firsts = new Map<string, number>();
+interface References {
+  /** Ids of what types refer to, those of one type behind those of the type before it. */
+  readonly targets: readonly number[];
+  /** Where each type's begin. */
+  readonly starts: Uint32Array;
+}
+
+function referencesOf(btf: Btf, standsFor: Uint32Array): References {
+  const targets: number[] = [];
+  const starts = new Uint32Array(btf.typeCount + 1);
+  for (let id = 0; id < btf.typeCount; id++) {
+    starts[id] = targets.length;
+    btf.eachReference(id, (target) => targets.push(standsFor[target]!));
+  }
+  starts[btf.typeCount] = targets.length;
+  return { targets, starts };
+}
+
+function classify(count: number, keyOf: (id: number) => number): Uint32Array {
+  const firsts = new Map<number, number>();
   const classes = new Uint32Array(count);
   for (let id = 1; id < count; id++) {
     const key = keyOf(id);
@@ -116,12 +144,7 @@ function ownKey(btf: Btf, id: number, names: Map<string, number>): string {
   if (kind === BtfKind.Var || kind === BtfKind.Datasec) return `apart ${id}`;
   const words = btf.words(id);
   const { refersToType, fixed, item } = kindTable[kind]!;
-  const nameNumber = (offset: number): number => {
-    const text = btf.string(offset);
-    let number = names.get(text);
-    if (number === undefined) names.set(text, (number = names.size));
-    return number;
-  };
+  const nameNumber = (offset: number): number => number(names, btf.string(offset));
   const parts = [nameNumber(words[0]!), words[1]!, refersToType ? 0 : words[2]!];
   for (let index = 3; index < words.length; index++) {
     const place = index - 3;

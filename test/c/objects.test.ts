@@ -134,10 +134,14 @@ test.skipIf(skip)("a token is given with everything that is made", () => {
       return (command: string, attr: Record<string, unknown>) => {
         made[command] = attr;
         // This kernel gave no token: what says so is what would have been sent.
-        const { btf_token_fd, btf_flags, map_token_fd, prog_token_fd, ...rest } = attr;
-        const plain = { ...rest };
-        for (const flags of ["map_flags", "prog_flags"])
-          if (flags in plain) plain[flags] = Number(plain[flags]) & ~0x1_0000;
+        const plain = Object.fromEntries(
+          Object.entries(attr)
+            .filter(([field]) => !field.endsWith("token_fd") && field !== "btf_flags")
+            .map(([field, value]) => [
+              field,
+              /^(map|prog)_flags$/.test(field) ? Number(value) & ~0x1_0000 : value,
+            ]),
+        );
         return Reflect.apply(member, target, [command, plain]);
       };
     },

@@ -77,6 +77,8 @@ export function compileCodec<T>(shape: Shape, name: string): Codec<T> {
   const { source, minimumSize } = generateCodec(shape);
   const { decode, encode } = build<T>(source);
   const { size } = shape;
+  // One value at a time is read and written here: making views of each buffer takes longer than all the rest.
+  const scratch = memoryOf(new Uint8Array(size));
   return {
     shape,
     size,
@@ -88,15 +90,16 @@ export function compileCodec<T>(shape: Shape, name: string): Codec<T> {
           "codec/too-short",
           `A value of ${name} takes ${minimumSize} bytes, but there are ${bytes.length}`,
         );
-      return decode(memoryOf(bytes), 0, bytes.length);
+      if (bytes.length > size) return decode(memoryOf(bytes), 0, bytes.length);
+      scratch.bytes.set(bytes);
+      return decode(scratch, 0, bytes.length);
     },
     encode(memory, offset, value) {
       encode(memory, offset, value, name);
     },
     write(value) {
-      const bytes = new Uint8Array(size);
-      encode(memoryOf(bytes), 0, value, name);
-      return bytes;
+      encode(scratch, 0, value, name);
+      return new Uint8Array(scratch.bytes);
     },
   };
 }

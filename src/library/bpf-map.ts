@@ -4,6 +4,7 @@ import { SyscallError } from "../kernel/index.ts";
 import type { LoadedMap } from "../loader/index.ts";
 import type { MapSchema } from "../schema/index.ts";
 import { BPF_ANY, BPF_EXIST, BPF_F, BPF_MAP_TYPE, BPF_NOEXIST, ERRNO } from "../uapi/index.ts";
+import { memoryOf } from "../util/index.ts";
 import { LibraryError } from "./library-error.ts";
 import { MapHandle } from "./map-handle.ts";
 import type { MapSource } from "./map-handle.ts";
@@ -91,21 +92,20 @@ export class BpfMap<K = unknown, V = unknown> extends MapHandle implements Itera
    */
   setAll(entries: Iterable<readonly [key: Input<K>, value: Input<V>]>, options: UpdateOptions = {}): number {
     const { loaded } = this.source;
-    const encoded = Array.from(entries, ([key, value]) => ({
-      key: this.#key.write(key),
-      value: this.#value.write(value),
-    }));
+    const list = [...entries];
+    const keys = packed(this.#key, list, ([key]) => key);
+    const values = packed(this.#value, list, ([, value]) => value);
     try {
-      loaded.updateAll(encoded, flagsOf(options));
+      loaded.updateAll(keys, values, flagsOf(options));
     } catch (error) {
       throw this.#explain(error);
     }
-    return encoded.length;
+    return list.length;
   }
 
   /** Deletes many keys, as `setAll` sets them; returns how many were there. */
   deleteAll(keys: Iterable<Input<K>>): number {
-    return this.source.loaded.deleteAll(Array.from(keys, (key) => this.#key.write(key)));
+    return this.source.loaded.deleteAll(packed(this.#key, [...keys], (key) => key));
   }
 
   /**
@@ -167,6 +167,13 @@ export class BpfMap<K = unknown, V = unknown> extends MapHandle implements Itera
         return error;
     }
   }
+}
+
+/** Values of a list, one behind the other. */
+function packed<Item, T>(codec: Codec<T>, list: readonly Item[], of: (item: Item) => Input<T>): Uint8Array {
+  const memory = memoryOf(new Uint8Array(list.length * codec.size));
+  list.forEach((item, index) => codec.encode(memory, index * codec.size, of(item)));
+  return memory.bytes;
 }
 
 /** In per-CPU maps an array, whose elements lie 8-byte aligned. */

@@ -64,30 +64,38 @@ export class LoadedMap implements Disposable {
     this.#kernel.bpf("MAP_UPDATE_ELEM", attr);
   }
 
-  /** By batches where the kernel has them; what was set before a failure stays. */
-  updateAll(entries: readonly MapEntry[], flags: number = BPF_ANY): void {
-    const pairs = entries.map(({ key, value }) => ({ key: this.#key(key), value: this.#value(value) }));
+  /**
+   * Sets elements whose keys and values lie one behind the other, by batches where the kernel has them; what was
+   * set before a failure stays.
+   */
+  updateAll(keys: Uint8Array, values: Uint8Array, flags: number = BPF_ANY): void {
+    const { keySize } = this.spec;
+    const count = keys.length / keySize;
     // A batch that failed does not say where; where keys must be new it cannot be done again.
-    const done = flags === BPF_ANY ? this.#updateBatches(pairs) : 0;
-    for (const { key, value } of pairs.slice(done)) this.update(key, value, flags);
+    const done = flags === BPF_ANY ? this.#updateBatches(keys, values, count) : 0;
+    for (let index = done; index < count; index++)
+      this.update(part(keys, index, 1, keySize), part(values, index, 1, this.valueBytes), flags);
   }
 
-  /** Returns how many of the keys were there. */
-  deleteAll(keys: readonly Uint8Array[]): number {
-    const all = Buffer.concat(keys.map((key) => this.#key(key)));
+  /** Deletes keys that lie one behind the other; returns how many were there. */
+  deleteAll(keys: Uint8Array): number {
     const { keySize } = this.spec;
+    const all = keys.length / keySize;
     let deleted = 0;
-    for (let from = 0; from < keys.length;) {
-      const count = Math.min(BATCH, keys.length - from);
-      const part = all.subarray(from * keySize, (from + count) * keySize);
+    for (let from = 0; from < all;) {
+      const count = Math.min(BATCH, all - from);
       try {
-        const done = this.#kernel.bpf("MAP_DELETE_BATCH", { map_fd: this.fd, keys: part, count });
+        const done = this.#kernel.bpf("MAP_DELETE_BATCH", {
+          map_fd: this.fd,
+          keys: part(keys, from, count, keySize),
+          count,
+        });
         deleted += done.count;
         // The batch ends at a key that is not there.
         from += done.end ? done.count + 1 : done.count;
       } catch (error) {
         if (!(error instanceof SyscallError)) throw error;
-        return keys.slice(from).reduce((sum, key) => sum + Number(this.delete(key)), deleted);
+        for (; from < all; from++) deleted += Number(this.delete(part(keys, from, 1, keySize)));
       }
     }
     return deleted;
@@ -224,22 +232,22 @@ export class LoadedMap implements Disposable {
   }
 
   /** How many were set: none where the kernel has no batches for this type of map. */
-  #updateBatches(entries: readonly MapEntry[]): number {
-    for (let from = 0; from < entries.length; from += BATCH) {
-      const part = entries.slice(from, from + BATCH);
+  #updateBatches(keys: Uint8Array, values: Uint8Array, all: number): number {
+    for (let from = 0; from < all; from += BATCH) {
+      const count = Math.min(BATCH, all - from);
       try {
         this.#kernel.bpf("MAP_UPDATE_BATCH", {
           map_fd: this.fd,
-          keys: Buffer.concat(part.map(({ key }) => key)),
-          values: Buffer.concat(part.map(({ value }) => value)),
-          count: part.length,
+          keys: part(keys, from, count, this.spec.keySize),
+          values: part(values, from, count, this.valueBytes),
+          count,
         });
       } catch (error) {
         if (!(error instanceof SyscallError)) throw error;
         return from;
       }
     }
-    return entries.length;
+    return all;
   }
 
   *#split(keys: Uint8Array, values: Uint8Array, count: number): Generator<MapEntry, void, void> {
@@ -255,4 +263,9 @@ export class LoadedMap implements Disposable {
 /** Per-CPU values lie 8-byte aligned (bpf_map_copy_value in kernel/bpf/syscall.c). */
 function roundUp8(size: number): number {
   return Math.ceil(size / 8) * 8;
+}
+
+/** `count` elements of `size` bytes from the `index`-th. */
+function part(bytes: Uint8Array, index: number, count: number, size: number): Uint8Array {
+  return bytes.subarray(index * size, (index + count) * size);
 }

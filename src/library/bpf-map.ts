@@ -5,6 +5,7 @@ import type { LoadedMap } from "../loader/index.ts";
 import type { MapSchema } from "../schema/index.ts";
 import { BPF_ANY, BPF_EXIST, BPF_F, BPF_MAP_TYPE, BPF_NOEXIST, ERRNO } from "../uapi/index.ts";
 import { memoryOf } from "../util/index.ts";
+import type { Memory } from "../util/index.ts";
 import { LibraryError } from "./library-error.ts";
 import { MapHandle } from "./map-handle.ts";
 import type { MapSource } from "./map-handle.ts";
@@ -113,8 +114,12 @@ export class BpfMap<K = unknown, V = unknown> extends MapHandle implements Itera
    * not; deleting what was just seen is safe.
    */
   *[Symbol.iterator](): Generator<[key: K, value: V], void, void> {
-    for (const { key, value } of this.source.loaded.scan())
-      yield [this.#key.read(key), this.#value.read(value)];
+    for (const { keys, values, count } of this.source.loaded.packs()) {
+      const keyMemory = memoryOf(keys);
+      const valueMemory = memoryOf(values);
+      for (let index = 0; index < count; index++)
+        yield [element(this.#key, keyMemory, index), element(this.#value, valueMemory, index)];
+    }
   }
 
   entries(): Generator<[key: K, value: V], void, void> {
@@ -167,6 +172,10 @@ export class BpfMap<K = unknown, V = unknown> extends MapHandle implements Itera
         return error;
     }
   }
+}
+
+function element<T>(codec: Codec<T>, memory: Memory, index: number): T {
+  return codec.decode(memory, index * codec.size, (index + 1) * codec.size);
 }
 
 /** Values of a list, one behind the other. */

@@ -86,7 +86,7 @@ export class EventReader<E = unknown> implements AsyncIterableIterator<E>, Dispo
     if (options.signal?.aborted) this.close();
   }
 
-  /** Records read so far. */
+  /** Records read so far, those that were no values of their type among them. */
   get delivered(): number {
     return this.#delivered;
   }
@@ -140,7 +140,17 @@ export class EventReader<E = unknown> implements AsyncIterableIterator<E>, Dispo
     try {
       while (!this.#closed) {
         const batch: E[] = [];
-        this.#drain((event) => batch.push(event) > 0, size);
+        let failure: { readonly error: unknown } | undefined;
+        try {
+          this.#drain((event) => batch.push(event) > 0, size);
+        } catch (error) {
+          failure = { error };
+        }
+        if (failure) {
+          // What was read in front of the broken record is not lost with it.
+          if (batch.length > 0) yield batch;
+          throw failure.error;
+        }
         if (batch.length === 0) {
           await this.#wait();
           continue;
@@ -189,12 +199,10 @@ export class EventReader<E = unknown> implements AsyncIterableIterator<E>, Dispo
     const read = this.#read;
     this.#draining = true;
     try {
-      const count = this.#source.drain((area, offset, length) => {
-        const event = read(area, offset, length);
-        return handle(event) && !this.#closed;
+      return this.#source.drain((area, offset, length) => {
+        this.#delivered++;
+        return handle(read(area, offset, length)) && !this.#closed;
       }, limit);
-      this.#delivered += count;
-      return count;
     } finally {
       this.#draining = false;
       // It may have been closed within.

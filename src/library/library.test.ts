@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { BtfBuilder, parseBtf } from "../btf/index.ts";
 import { BpfMap, createMap, load, LibraryError, lpmKey, openMap, openProgram } from "./index.ts";
 import type { BpfObject } from "./index.ts";
 import {
@@ -352,6 +353,28 @@ describe.skipIf(!canLoad)("events", () => {
     const waiting = reader.ready();
     reader.close();
     expect(await waiting).toBe(false);
+  });
+
+  it("that are no values of their type are errors, and counted; those in front of them are delivered", async () => {
+    const wide = { events: { events: "struct wide" } };
+    const spec = testObject();
+    const btf = BtfBuilder.from(parseBtf(spec.btf!));
+    const u64 = btf.int("u64", 8);
+    btf.struct("wide", 48, [
+      { name: "pid", type: u64, bitOffset: 0, bitSize: 0 },
+      { name: "end", type: u64, bitOffset: 320, bitSize: 0 },
+    ]);
+    using object = await load<TestObject>({ ...spec, btf: btf.encode() }, wide);
+    send(object, 3);
+    using reader = object.maps.events.read();
+    expect(() => reader.poll(() => undefined)).toThrow(
+      "A record of events has 32 bytes, but its type takes 48",
+    );
+    await expect(reader.next()).rejects.toMatchObject({ code: "codec/too-short" });
+    const batches = reader.batches();
+    await expect(batches.next()).rejects.toThrow("32 bytes");
+    expect(reader.delivered).toBe(3);
+    expect(reader.closed).toBe(true);
   });
 
   it("are bytes where their type is not known, and errors where it does not fit", async () => {

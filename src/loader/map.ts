@@ -9,6 +9,13 @@ export interface MapEntry {
   readonly value: Uint8Array;
 }
 
+/** Elements as the kernel gives them: keys one behind the other, values too. */
+export interface MapPack {
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  readonly count: number;
+}
+
 const PER_CPU: ReadonlySet<number> = new Set([
   BPF_MAP_TYPE.PERCPU_HASH,
   BPF_MAP_TYPE.PERCPU_ARRAY,
@@ -108,21 +115,21 @@ export class LoadedMap implements Disposable {
 
   /** Everything in the map, by batches where the kernel has them. */
   entries(): MapEntry[] {
-    return [...this.scan()];
+    return [...this.packs()].flatMap((pack) => this.#split(pack));
   }
 
   /**
-   * Walks the map, by batches where the kernel has them. Entries that come or go under the walk may be seen or
-   * not; deleting the ones that were seen is safe.
+   * Walks the map, by batches where the kernel has them, else element by element. Entries that come or go under
+   * the walk may be seen or not; deleting the ones that were seen is safe.
    */
-  *scan(): Generator<MapEntry, void, void> {
+  *packs(): Generator<MapPack, void, void> {
     if (this.#batches) {
-      if (yield* this.#scanBatches()) return;
+      if (yield* this.#lookupBatches()) return;
       this.#batches = false;
     }
-    for (const key of this.eachKey()) {
-      const value = this.lookup(key);
-      if (value) yield { key, value };
+    for (const keys of this.eachKey()) {
+      const values = this.lookup(keys);
+      if (values) yield { keys, values, count: 1 };
     }
   }
 
@@ -130,9 +137,9 @@ export class LoadedMap implements Disposable {
   batchEntries(): MapEntry[] | undefined {
     if (!this.#batches) return undefined;
     const entries: MapEntry[] = [];
-    const walk = this.#scanBatches();
+    const walk = this.#lookupBatches();
     for (let step = walk.next(); ; step = walk.next()) {
-      if (!step.done) entries.push(step.value);
+      if (!step.done) entries.push(...this.#split(step.value));
       else if (step.value) return entries;
       else break;
     }
@@ -197,7 +204,7 @@ export class LoadedMap implements Disposable {
   }
 
   /** False, and nothing was handed out, where the kernel has no batches for this type of map. */
-  *#scanBatches(): Generator<MapEntry, boolean, void> {
+  *#lookupBatches(): Generator<MapPack, boolean, void> {
     // The cursor is a key for arrays and a u32 for hashes.
     const cursor = new Uint8Array(Math.max(this.spec.keySize, 4));
     let size = Math.max(1, Math.min(BATCH, this.spec.maxEntries));
@@ -224,7 +231,7 @@ export class LoadedMap implements Disposable {
         continue;
       }
       first = false;
-      yield* this.#split(keys, values, count);
+      yield { keys, values, count };
       seen += count;
       // A map that others fill faster than it is read would never end.
       if (end || seen > 2 * this.spec.maxEntries) return true;
@@ -250,13 +257,11 @@ export class LoadedMap implements Disposable {
     return all;
   }
 
-  *#split(keys: Uint8Array, values: Uint8Array, count: number): Generator<MapEntry, void, void> {
-    const { keySize } = this.spec;
-    for (let index = 0; index < count; index++)
-      yield {
-        key: keys.subarray(index * keySize, (index + 1) * keySize),
-        value: values.subarray(index * this.valueBytes, (index + 1) * this.valueBytes),
-      };
+  #split({ keys, values, count }: MapPack): MapEntry[] {
+    return Array.from({ length: count }, (_, index) => ({
+      key: part(keys, index, 1, this.spec.keySize),
+      value: part(values, index, 1, this.valueBytes),
+    }));
   }
 }
 

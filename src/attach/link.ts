@@ -1,4 +1,5 @@
 import type { Fd, Kernel } from "../kernel/index.ts";
+import { DisposalStack } from "../util/index.ts";
 import { AttachError } from "./attach-error.ts";
 
 /** A hook that is on; disposal takes it off, unless it is pinned. */
@@ -147,8 +148,10 @@ class LinkGroup implements Link {
     for (const link of this.#links.toReversed()) link.detach();
   }
 
+  /** All are taken off, also behind one that fails. */
   [Symbol.dispose](): void {
-    for (const link of this.#links.splice(0).toReversed()) link[Symbol.dispose]();
+    using stack = new DisposalStack();
+    for (const link of this.#links.splice(0)) stack.use(link);
   }
 }
 

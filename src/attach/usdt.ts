@@ -19,12 +19,13 @@ export const attachUsdt: Attacher<"usdt"> = (context, program, hook) => {
   const notes = usdtNotes(file.elf);
   const places = notes.filter((note) => note.name === hook.name && note.provider === hook.provider);
   if (places.length === 0) throw unknownProbe(name, path, hook, notes);
-  const probes = places.map((note) => ({ note, ...spec(context, name, note, file) }));
+  const probes: (Spec & { readonly note: UsdtNote })[] = [];
   const release = (): void => {
     for (const { off } of probes) off();
   };
   const probe = { name, path, return: false };
   try {
+    for (const note of places) probes.push({ note, ...spec(context, name, note, file) });
     const link =
       program.spec.expectedAttachType === BPF_ATTACH_TYPE.TRACE_UPROBE_MULTI
         ? probeFileMany(context, program, {

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { ElfError, ElfFile, SymbolType, symbolVersions, type ElfSymbol } from "../elf/index.ts";
 import { AttachError } from "./attach-error.ts";
@@ -62,6 +62,8 @@ export class UserFile {
     this.#target = target;
     this.path = path;
     try {
+      // Reading a pipe would wait for ever.
+      if (!statSync(path).isFile()) throw new Error(`${path} is no file`);
       this.elf = new ElfFile(readFileSync(path));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);

@@ -49,6 +49,10 @@ export class RunReporter {
     }
   }
 
+  note(text: string): void {
+    if (!this.#options.quiet) this.#options.message(text);
+  }
+
   printk({ comm, pid, cpu, time, text }: Line): void {
     if (!this.#options.json) return this.#line(`${comm}-${pid}: ${text}`);
     const data = `{"comm":${jsonString(comm)},"pid":${pid},"cpu":${cpu},"time":${jsonString(time)},"text":${jsonString(text)}}`;

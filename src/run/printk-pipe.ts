@@ -1,10 +1,20 @@
-import { closeSync, constants, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { SyscallError, asFd, type Kernel } from "../kernel/index.ts";
 import { ERRNO } from "../uapi/index.ts";
 import { PrintkParser, type PrintkLine } from "./printk-line.ts";
 
 const EVENT = "events/bpf_trace/bpf_trace_printk/enable";
 const CHUNK = 64 * 1024;
+const PREFIX = "bpfkit-";
 
 export interface PrintkPipe extends Disposable {
   /** Hands over what waits. */
@@ -21,7 +31,9 @@ export function openPrintkPipe(
   emit: (line: PrintkLine) => void,
   idle: () => void,
 ): PrintkPipe {
-  const folder = `${kernel.files.tracefsPath()}/instances/bpfkit-${process.pid}`;
+  const instances = `${kernel.files.tracefsPath()}/instances`;
+  removeOrphans(instances);
+  const folder = `${instances}/${PREFIX}${process.pid}`;
   mkdirSync(folder);
   let fd: number | undefined;
   const close = (): void => {
@@ -52,6 +64,19 @@ export function openPrintkPipe(
   } catch (error) {
     close();
     throw error;
+  }
+}
+
+/** Instances of processes that were killed before they could take theirs away. */
+function removeOrphans(instances: string): void {
+  for (const name of readdirSync(instances)) {
+    const pid = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : "";
+    if (!/^\d+$/.test(pid) || existsSync(`/proc/${pid}`)) continue;
+    try {
+      rmdirSync(`${instances}/${name}`);
+    } catch {
+      // It is in use: by a process of another pid namespace.
+    }
   }
 }
 

@@ -15,6 +15,8 @@ import { openPrintkPipe, type PrintkPipe } from "./printk-pipe.ts";
 /** What a run yields; texts are made of it elsewhere. */
 export interface RunReporter {
   attached(programs: readonly string[], left: readonly LeftProgram[]): void;
+  /** Something of the run that people should know, and that does not end it. */
+  note(text: string): void;
   printk(line: PrintkLine): void;
   /** A record that programs sent through a ring or perf buffer. */
   event(map: string, value: unknown): void;
@@ -139,17 +141,27 @@ export class RunSession implements Disposable {
     const formats = printkFormats(this.#spec);
     if (!formats.any) return undefined;
     const { kernel, reporter } = this.#options;
-    const pipe = openPrintkPipe(
-      kernel,
-      (line) => {
-        if (formats.matches(line.text)) reporter.printk(line);
-      },
-      () => reporter.idle(),
-    );
-    return this.#resources.use(pipe);
+    const emit = (line: PrintkLine): void => {
+      if (formats.matches(line.text)) reporter.printk(line);
+    };
+    try {
+      return this.#resources.use(openPrintkPipe(kernel, emit, () => reporter.idle()));
+    } catch (error) {
+      // The programs run all the same: what they print is in the system's trace pipe.
+      const reason = error instanceof Error ? error.message : String(error);
+      reporter.note(`What programs print (bpf_printk) is not shown: ${reason}`);
+      return undefined;
+    }
   }
 
   #openEvents(object: BpfObject): { readonly map: string; readonly reader: EventReader }[] {
+    const untyped = describeObject(this.#spec, { events: this.#options.events ?? {} }).maps.filter(
+      ({ kind, value }) => (kind === "ring" || kind === "perf") && !value,
+    );
+    for (const { name } of untyped)
+      this.#options.reporter.note(
+        `Records of ${name} are shown as bytes: the object does not say their struct. Name it with --event, and keep it in the object: const struct NAME *unused __attribute__((unused));`,
+      );
     return Object.values(object.maps).flatMap((map) =>
       map instanceof EventMap ? [{ map: map.name, reader: map.read() }] : [],
     );

@@ -5,6 +5,7 @@ import type { Scenario } from "./scenario.ts";
 import { attachment } from "./scenarios/attach.ts";
 import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
+import { examples } from "./scenarios/examples.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
 import { running } from "./scenarios/run.ts";
@@ -22,8 +23,10 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   embedded,
 };
 /** What does not depend on the kernel is seen on one. */
-const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors };
+const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors, examples };
 const ONCE_ON: KernelName = "6.12";
+/** Set: everything on every kernel. */
+const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;
 
 /** Boots one kernel once and runs its scenarios in it. */
 export function guestSuite(kernel: KernelName): void {
@@ -45,7 +48,7 @@ export function guestSuite(kernel: KernelName): void {
     });
 
     for (const [section, scenarios] of Object.entries(
-      kernel === ONCE_ON ? { ...EVERYWHERE, ...ONCE } : EVERYWHERE,
+      ALL || kernel === ONCE_ON ? { ...EVERYWHERE, ...ONCE } : EVERYWHERE,
     ))
       describe(section, () => {
         for (const { name, skip, run } of scenarios)

@@ -2,7 +2,6 @@ import { readFileSync, writeSync } from "node:fs";
 import type { HookPlaces, NetfilterHook, PlacesOf } from "../../attach/index.ts";
 import { BpfkitError } from "../../errors.ts";
 import type { Kernel } from "../../kernel/index.ts";
-import { VerifierError } from "../../loader/index.ts";
 import { fromElf, type ObjectSpec } from "../../object/index.ts";
 import { openKernel } from "../../open-kernel.ts";
 import { RecordOutput, RunReporter, styleFor } from "../../report/index.ts";
@@ -10,6 +9,7 @@ import { parseGlobal, RunSession } from "../../run/index.ts";
 import { describeObject } from "../../schema/index.ts";
 import { parseArguments, usageError, type ParsedArguments } from "../arguments.ts";
 import type { Invocation } from "../command.ts";
+import { explainRejection } from "../explain-rejection.ts";
 import { OutputClosedError, OutputFile } from "../output-file.ts";
 import { processId } from "../parameters.ts";
 import { runOptions } from "../run-options.ts";
@@ -102,17 +102,8 @@ async function runObject(
     return 0;
   } catch (error) {
     if (error instanceof OutputClosedError) return 0;
-    throw options.has("verbose") ? withLog(error) : error;
+    throw explainRejection(error, options.has("verbose"));
   }
-}
-
-function withLog(error: unknown): unknown {
-  if (!(error instanceof VerifierError)) return error;
-  return new BpfkitError(error.message, {
-    code: error.code,
-    hints: [...error.hints, `The verifier's log of ${error.program}:\n${error.log.trimEnd()}`],
-    cause: error,
-  });
 }
 
 /** `NAME=VALUE`. */

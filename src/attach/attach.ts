@@ -12,6 +12,7 @@ import { attachNetfilter } from "./netfilter.ts";
 import { attachNetns } from "./netns.ts";
 import { attachCounter, attachInterval, attachProfile } from "./perf-event.ts";
 import { attachRawTracepoint } from "./raw-tracepoint.ts";
+import { attachSocket } from "./socket.ts";
 import { attachSockmap } from "./sockmap.ts";
 import { attachTc } from "./tc.ts";
 import { attachNetkit, attachTcx } from "./tcx.ts";
@@ -42,6 +43,7 @@ const ATTACHERS: { readonly [K in Hook["kind"]]: Attacher<K> } = {
   iterator: attachIterator,
   cgroup: attachCgroup,
   netns: attachNetns,
+  socket: attachSocket,
   sockmap: attachSockmap,
   xdp: attachXdp,
   tc: attachTc,

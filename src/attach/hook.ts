@@ -66,6 +66,8 @@ export type Hook =
   | { readonly kind: "netns"; readonly path?: string }
   /** A sockmap or sockhash (sk_skb, sk_msg). */
   | { readonly kind: "sockmap"; readonly map: Fd }
+  /** A socket (filters, and the groups of sk_reuseport), by its descriptor. */
+  | { readonly kind: "socket"; readonly fd: Fd }
   /** A receiver of infrared, as /dev/lirc0. */
   | { readonly kind: "lirc"; readonly path: string };
 

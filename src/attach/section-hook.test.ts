@@ -70,6 +70,8 @@ describe("sections that leave the place open", () => {
     ["netfilter", "a netfilter hook"],
     ["perf_event", "a sampling frequency"],
     ["lirc_mode2", "a receiver of infrared"],
+    ["socket", "a socket"],
+    ["sk_reuseport/migrate", "a socket"],
     ["xdp/devmap", "an element of a devmap or cpumap"],
     ["struct_ops/init", "its struct_ops map, which is what attaches"],
     ["syscall", "a test run: nothing fires it"],

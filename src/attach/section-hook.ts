@@ -18,6 +18,8 @@ export interface HookPlaces {
   readonly netns?: string;
   /** Map of sk_skb and sk_msg programs. */
   readonly sockmap?: Fd;
+  /** Descriptor of the socket of socket filters and sk_reuseport programs. */
+  readonly socket?: Fd;
   readonly netfilter?: {
     readonly family: "ipv4" | "ipv6";
     readonly hook: NetfilterHook;
@@ -91,6 +93,9 @@ const inNetns: PlaceRule = ({ netns }) =>
 const inSockmap: PlaceRule = ({ sockmap }) =>
   sockmap === undefined ? { open: "a sockmap" } : choose({ kind: "sockmap", map: sockmap });
 
+const onSocket: PlaceRule = ({ socket }) =>
+  socket === undefined ? { open: "a socket" } : choose({ kind: "socket", fd: socket });
+
 const PLACES: ReadonlyMap<number, PlaceRule> = new Map<number, PlaceRule>([
   ...(
     [
@@ -127,8 +132,8 @@ const PLACES: ReadonlyMap<number, PlaceRule> = new Map<number, PlaceRule>([
   ],
   [BPF_PROG_TYPE.STRUCT_OPS, () => ({ open: "its struct_ops map, which is what attaches", never: true })],
   [BPF_PROG_TYPE.SYSCALL, () => ({ open: "a test run: nothing fires it", never: true })],
-  [BPF_PROG_TYPE.SOCKET_FILTER, () => ({ open: "a socket (SO_ATTACH_BPF)", never: true })],
-  [BPF_PROG_TYPE.SK_REUSEPORT, () => ({ open: "a socket (SO_ATTACH_REUSEPORT_EBPF)", never: true })],
+  [BPF_PROG_TYPE.SOCKET_FILTER, onSocket],
+  [BPF_PROG_TYPE.SK_REUSEPORT, onSocket],
   [BPF_PROG_TYPE.SCHED_ACT, () => ({ open: "a tc filter that has it as its action", never: true })],
   ...(["LWT_IN", "LWT_OUT", "LWT_XMIT", "LWT_SEG6LOCAL"] as const).map(
     (type) =>

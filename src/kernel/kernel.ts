@@ -45,6 +45,8 @@ export interface Kernel extends Disposable {
   netlink(protocol: number, request: Uint8Array, isLast: (datagram: Uint8Array) => boolean): Uint8Array[];
   /** Mounts a file system that needs no device, as `bpf`, on a directory. */
   mount(type: string, directory: string): void;
+  /** setsockopt(2) of SOL_SOCKET, for options that take one number. */
+  setSocketOption(socket: Fd, option: number, value: number): void;
   /** A descriptor of a process, which becomes readable when the process ends (pidfd, Linux 5.3). */
   openProcess(pid: number): Fd;
 

@@ -1,11 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createSocket, type Socket } from "node:dgram";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { attachAll, AttachError } from "../../src/attach/index.ts";
 import { Features, loadObject, memoryStore } from "../../src/loader/index.ts";
-import type { Kernel } from "../../src/kernel/index.ts";
+import { asFd, type Fd, type Kernel } from "../../src/kernel/index.ts";
 import type { MapSpec, ObjectSpec } from "../../src/object/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_MAP_TYPE } from "../../src/uapi/index.ts";
@@ -76,6 +86,28 @@ describe.skipIf(!able)("objects attach themselves to a program", () => {
     expect(object.maps.get("hits")!.entries()[0]!.value[0]).toBe(0);
   });
 
+  it("a socket filter keeps datagrams from its socket, until it is taken off", async () => {
+    using kernel = await openKernel();
+    using loaded = loadObject(countingObject([{ section: "socket", result: 0 }]), { kernel });
+    const receiver = createSocket("udp4");
+    try {
+      await new Promise<void>((resolve) => {
+        receiver.bind(0, "127.0.0.1", resolve);
+      });
+      const attached = attachAll(context(kernel), loaded, { socket: descriptorOf(receiver) });
+      await send(receiver, "kept away");
+      expect(loaded.maps.get("hits")!.entries()[0]!.value[0]).toBe(1);
+      attached[Symbol.dispose]();
+      const received = new Promise<string>((resolve) => {
+        receiver.once("message", (message) => resolve(message.toString()));
+      });
+      await send(receiver, "let in");
+      expect(await received).toBe("let in");
+    } finally {
+      receiver.close();
+    }
+  });
+
   it("programs of a sockmap attach to the map that they are given", async () => {
     using kernel = await openKernel();
     const sections = [
@@ -117,6 +149,31 @@ function withSpecs(sections: readonly string[]): ObjectSpec {
     flags: 0,
   };
   return { ...object, maps: [...object.maps, specs] };
+}
+
+/** Of the process's sockets the one bound to that port, as /proc/net/udp names it by its inode. */
+function descriptorOf(socket: Socket): Fd {
+  const port = socket.address().port.toString(16).toUpperCase().padStart(4, "0");
+  const row = readFileSync("/proc/self/net/udp", "utf8")
+    .split("\n")
+    .find((line) => line.includes(`0100007F:${port} `));
+  const inode = row?.trim().split(/\s+/)[9];
+  const fd = readdirSync("/proc/self/fd").find((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`) === `socket:[${inode}]`;
+    } catch {
+      return false;
+    }
+  });
+  return asFd(Number(fd));
+}
+
+async function send(receiver: Socket, text: string): Promise<void> {
+  const sender = createSocket("udp4");
+  await new Promise<void>((resolve) => {
+    sender.send(text, receiver.address().port, "127.0.0.1", () => resolve());
+  });
+  sender.close();
 }
 
 function openFiles(): number {

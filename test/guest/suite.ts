@@ -6,6 +6,7 @@ import { attachment } from "./scenarios/attach.ts";
 import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { examples } from "./scenarios/examples.ts";
+import { replacing } from "./scenarios/freplace.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
 import { running } from "./scenarios/run.ts";
@@ -23,7 +24,7 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   embedded,
 };
 /** What does not depend on the kernel is seen on one. */
-const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors, examples };
+const ONCE: Readonly<Record<string, readonly Scenario[]>> = { errors, examples, replacing };
 const ONCE_ON: KernelName = "6.12";
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;

@@ -201,6 +201,10 @@ export class EmbeddedKernel implements Kernel, EventHost {
     if (type !== "bpf") throw new SyscallError("mount", ERRNO.ENODEV);
   }
 
+  setSocketOption(): void {
+    throw new SyscallError("setsockopt", ERRNO.ENOTSOCK);
+  }
+
   openProcess(pid: number): Fd {
     return this.#call("pidfd_open", () => {
       const task = this.#world.task(pid);

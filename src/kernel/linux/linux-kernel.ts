@@ -34,6 +34,7 @@ import { openTracefs } from "./tracefs.ts";
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
+const SOL_SOCKET = 1;
 const MAP_PRIVATE = 2;
 const MAP_FIXED_NOREPLACE = 0x100000;
 const RLIMIT_MEMLOCK = 8;
@@ -247,6 +248,19 @@ class LinuxKernel implements Kernel {
   mount(type: string, directory: string): void {
     const [source, target] = [type, directory].map((text) => this.#pin(Buffer.from(`${text}\0`)));
     this.#call("mount", this.#numbers.mount, source!, target!, source!, 0, 0);
+  }
+
+  setSocketOption(socket: Fd, option: number, value: number): void {
+    const bytes = new Uint8Array(Int32Array.of(value).buffer);
+    this.#call(
+      "setsockopt",
+      this.#numbers.setsockopt,
+      socket,
+      SOL_SOCKET,
+      option,
+      this.#pin(bytes),
+      bytes.length,
+    );
   }
 
   openProcess(pid: number): Fd {

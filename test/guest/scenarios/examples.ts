@@ -243,7 +243,8 @@ export const examples: readonly Scenario[] = EXAMPLES.map(({ name, run: check })
   },
 }));
 
-function withoutClang(): string | undefined {
+/** Why C programs cannot be compiled here, if they cannot. */
+export function withoutClang(): string | undefined {
   try {
     findClang(process.env);
     return undefined;

@@ -1,0 +1,10 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("freplace/verdict")
+int drop(struct xdp_md *ctx)
+{
+	return XDP_DROP;
+}

@@ -2,11 +2,14 @@
 //
 //   bpfkit run examples/c/tls-handshakes.bpf.c
 //
-// Programs that carry OpenSSL within themselves (node does) are named instead of the library:
+// Programs that carry OpenSSL within themselves are named instead of the library, and those that leave the
+// handshake to their first read or write have to be watched further inside. Node is both:
 //
 //   bpfkit run examples/c/tls-handshakes.bpf.c \
-//     --attach handshake_begins=/usr/bin/node:SSL_do_handshake \
-//     --attach handshake_ends=/usr/bin/node:SSL_do_handshake
+//     --attach handshake_begins=/usr/bin/node:ossl_statem_accept \
+//     --attach handshake_ends=/usr/bin/node:ossl_statem_accept
+//
+// (ossl_statem_connect for its clients.)
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -17,7 +20,7 @@ struct event {
 	__u32 pid;
 	char comm[16];
 	__u64 latency_us;
-	/* Calls of SSL_do_handshake that it took: sockets that do not block need several. */
+	/* Calls that it took: sockets that do not block need several. */
 	__u32 calls;
 };
 
@@ -76,24 +79,29 @@ SEC("uretprobe/libssl.so.3:SSL_do_handshake")
 int BPF_URETPROBE(handshake_ends, int result)
 {
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
-	struct connection *connection = bpf_map_lookup_elem(&at_work, &thread);
+	struct connection *working = bpf_map_lookup_elem(&at_work, &thread);
+	struct connection connection;
 	struct handshake *handshake;
 	struct event *event;
 
-	/* Below 1 it wants to read or write first, or has failed. */
-	if (!connection || result != 1)
+	if (!working)
 		return 0;
-	handshake = bpf_map_lookup_elem(&open_handshakes, connection);
+	connection = *working;
+	bpf_map_delete_elem(&at_work, &thread);
+	/* Below 1 it wants to read or write first, or has failed. */
+	if (result != 1)
+		return 0;
+	handshake = bpf_map_lookup_elem(&open_handshakes, &connection);
 	if (!handshake)
 		return 0;
 	event = bpf_ringbuf_reserve(&handshakes, sizeof(*event), 0);
 	if (event) {
-		event->pid = connection->pid;
+		event->pid = connection.pid;
 		bpf_get_current_comm(event->comm, sizeof(event->comm));
 		event->latency_us = (bpf_ktime_get_ns() - handshake->start) / 1000;
 		event->calls = handshake->calls;
 		bpf_ringbuf_submit(event, 0);
 	}
-	bpf_map_delete_elem(&open_handshakes, connection);
+	bpf_map_delete_elem(&open_handshakes, &connection);
 	return 0;
 }

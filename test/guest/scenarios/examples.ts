@@ -60,7 +60,7 @@ function start(guest: Guest, name: string, ...args: readonly string[]): GuestPro
 }
 
 function atNode(program: string): string[] {
-  return ["--attach", `${program}=/usr/bin/node:SSL_do_handshake`];
+  return ["--attach", `${program}=/usr/bin/node:ossl_statem_accept`];
 }
 
 function get(path: string): string {
@@ -157,8 +157,7 @@ const EXAMPLES: readonly Example[] = [
         "node /tmp/tls.js",
       );
       expect(stderr).toContain("Attached 2 programs");
-      // Both ends of the connection are in this one process.
-      expect(stdout.match(/^handshakes pid=\d+ comm=\S+ latency_us=\d+ calls=\d+$/gm)).toHaveLength(2);
+      expect(stdout).toMatch(/^handshakes pid=\d+ comm=\S+ latency_us=\d+ calls=\d+$/m);
     },
   },
   {

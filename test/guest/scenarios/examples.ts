@@ -31,9 +31,12 @@ async function write(guest: Guest): Promise<void> {
     for (const file of readdirSync(PROGRAMS)) {
       const source = join(PROGRAMS, file);
       if (file.endsWith(".bpf.c")) {
-        const object = join(out, file.replace(/\.c$/, ".o"));
-        execFileSync(process.execPath, ["dist/bin/bpfkit.js", "cc", source, "-o", object], { cwd: root });
-        await guest.write(`${FOLDER}/${file.replace(/\.c$/, ".o")}`, readFileSync(object));
+        const name = file.replace(/\.c$/, ".o");
+        const [compiled, object] = [join(out, `debug-${name}`), join(out, name)];
+        bpfkit("cc", source, "-o", compiled);
+        // Without what debuggers alone read, which is most of it.
+        bpfkit("gen", "object", object, compiled);
+        await guest.write(`${FOLDER}/${name}`, readFileSync(object));
       } else if (file.endsWith(".ts")) {
         const tsc = join(root, "node_modules/typescript/bin/tsc");
         // The guest has no types: only the syntax is taken away.
@@ -49,6 +52,10 @@ async function write(guest: Guest): Promise<void> {
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
+}
+
+function bpfkit(...args: readonly string[]): void {
+  execFileSync(process.execPath, ["dist/bin/bpfkit.js", ...args], { cwd: repository() });
 }
 
 function run(guest: Guest, name: string, ...args: readonly string[]): ReturnType<Guest["run"]> {

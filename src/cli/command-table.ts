@@ -99,6 +99,7 @@ export const commands: readonly CommandRow[] = [
       ["bpfkit explain 0xbf", "what this opcode can be"],
       ["bpfkit explain 'r1 = *(u64 *)(r10 -8)'", "the same from words"],
       ["bpfkit prog dump xlated id 42 | bpfkit explain", "a whole program, one line each"],
+      ["bpfkit explain prog.bpf.o", "the programs of an object file"],
       ["bpfkit explain verifier.log", "what was rejected, where, why, and what usually fixes it"],
       ["bpfkit explain attr MAP_CREATE 01000000040000000800000000010000", "the members of a bpf_attr"],
       ["bpfkit explain --table", "the instruction set"],

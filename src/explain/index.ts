@@ -1,7 +1,7 @@
 export { explainAttr } from "./bpf-attr.ts";
 export type { AttrExplanation, AttrField } from "./bpf-attr.ts";
-export { explainText } from "./input.ts";
-export type { Explanation } from "./input.ts";
+export { explainFile, explainText } from "./input.ts";
+export type { ExplainedProgram, Explanation } from "./input.ts";
 export { explanationJson, opcodeTableJson } from "./json.ts";
 export { explanationText, opcodeTableText } from "./text.ts";
 export { explainVerifierLog, isVerifierLog } from "./verifier-log.ts";

@@ -1,7 +1,10 @@
 import { BpfkitError } from "../errors.ts";
 import { DiagnosticError } from "../diagnostic.ts";
+import { isElf } from "../elf/index.ts";
 import { assemble, decode, OPCODES } from "../isa/index.ts";
 import type { Insn, Opcode } from "../isa/index.ts";
+import { fromElf } from "../object/index.ts";
+import { decodeUtf8 } from "../util/index.ts";
 import { explainAttr } from "./bpf-attr.ts";
 import type { AttrExplanation } from "./bpf-attr.ts";
 import { explainVerifierLog, isVerifierLog } from "./verifier-log.ts";
@@ -11,18 +14,33 @@ import type { VerifierVerdict } from "./verifier-log.ts";
 export type Explanation =
   | { readonly kind: "opcodes"; readonly code: number; readonly rows: readonly Opcode[] }
   | { readonly kind: "instructions"; readonly insns: readonly Insn[] }
+  | { readonly kind: "object"; readonly programs: readonly ExplainedProgram[] }
   | { readonly kind: "verdict"; readonly verdict: VerifierVerdict }
   | { readonly kind: "attr"; readonly attr: AttrExplanation };
+
+/** A program of an object file, as it is before it is loaded. */
+export interface ExplainedProgram {
+  readonly name: string;
+  readonly section: string;
+  readonly insns: readonly Insn[];
+}
 
 const EXAMPLES = [
   "An opcode: bpfkit explain 0xbf",
   "Instructions in hexadecimal, 8 bytes each: bpfkit explain 85 00 00 00 0e 00 00 00",
   "Instructions in words: bpfkit explain 'r1 = *(u64 *)(r10 -8)'",
-  "A dump or a verifier log: bpfkit explain FILE, or from a pipe: bpftool prog dump xlated id 42 | bpfkit explain",
+  "An object file, a dump or a verifier log: bpfkit explain FILE, or from a pipe: bpftool prog dump xlated id 42 | bpfkit explain",
   "A bpf_attr: bpfkit explain attr MAP_CREATE 02000000 04000000 08000000 01000000",
 ];
 
 const INSN_SIZE = 8;
+
+/** What a file holds: an object, or a text. */
+export function explainFile(bytes: Uint8Array): Explanation {
+  if (!isElf(bytes)) return explainText(decodeUtf8(bytes));
+  const { programs } = fromElf(bytes).spec;
+  return { kind: "object", programs };
+}
 
 /** @throws BpfkitError `explain/unknown` for what is none of them, with examples */
 export function explainText(text: string): Explanation {

@@ -10,6 +10,14 @@ export function explanationJson(explanation: Explanation): object {
       return { opcode: explanation.code, instructions: explanation.rows.map(rowJson) };
     case "instructions":
       return { instructions: instructionsJson(explanation.insns) };
+    case "object":
+      return {
+        programs: explanation.programs.map(({ name, section, insns }) => ({
+          name,
+          section,
+          instructions: instructionsJson(insns),
+        })),
+      };
     case "verdict":
       return explanation.verdict;
     case "attr":

@@ -14,6 +14,10 @@ export function explanationText(explanation: Explanation, verbose: boolean): str
       return opcodesText(explanation.code, explanation.rows);
     case "instructions":
       return instructionsText(explanation.insns, verbose);
+    case "object":
+      return explanation.programs
+        .map(({ name, section, insns }) => `${name} (${section}):\n${instructionsText(insns, verbose)}`)
+        .join("\n");
     case "verdict":
       return verdictText(explanation.verdict);
     case "attr":
@@ -80,18 +84,7 @@ function insnText(insns: readonly Insn[], line: DisassembledInsn): string {
   const bytes = [...encode(insns.slice(line.slot, line.slot + line.slots))].map(hex).join(" ");
   const { opcode } = line;
   const since = opcode ? `  ${opcode.name}, ISA v${opcode.since}, ${linuxText(opcode.linux)}\n` : "";
-  return `${bytes}   ${line.text}\n  ${summaryOf(insns, line)}\n${since}${fieldsText(insns, line.slot, true)}${helperText(insns[line.slot]!)}`;
-}
-
-/** The arguments of a helper, in their registers, and its result. */
-function helperText(insn: Insn): string {
-  const helper = calledHelper(insn);
-  if (!helper) return "";
-  const rows = [
-    ...helper.arguments.map((argument, index) => [`  r${index + 1}`, argument]),
-    ["  r0", `result: ${helper.returns}`],
-  ];
-  return `  ${helper.name}${helper.gplOnly ? ", for GPL programs only" : ""}\n${columns(rows)}`;
+  return `${bytes}   ${line.text}\n  ${summaryOf(insns, line)}\n${since}${fieldsText(insns, line.slot, true)}`;
 }
 
 function linuxText(linux: string): string {
@@ -99,8 +92,13 @@ function linuxText(linux: string): string {
   return linux === "none" ? "in no Linux" : `since Linux ${linux}`;
 }
 
-/** The row's explanation, and where a jump goes. */
+/** The row's explanation, what a helper takes and gives, and where a jump goes. */
 function summaryOf(insns: readonly Insn[], line: DisassembledInsn): string {
+  const helper = calledHelper(insns[line.slot]!);
+  if (helper) {
+    const given = helper.arguments.map((argument, index) => `r${index + 1} ${argument}`);
+    return `call a helper: ${given.length === 0 ? "no arguments" : given.join(", ")}; r0 becomes ${helper.returns}`;
+  }
   const { summary } = explain(insns, line.slot);
   const distance = /pc([-+]\d+)/.exec(line.text)?.[1];
   return distance === undefined || line.text.startsWith("call")

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { BpfkitError } from "../../errors.ts";
 import {
+  explainFile,
   explainText,
   explanationJson,
   explanationText,
   opcodeTableJson,
   opcodeTableText,
 } from "../../explain/index.ts";
+import type { Explanation } from "../../explain/index.ts";
 import { parseArguments, usageError } from "../arguments.ts";
 import type { Invocation } from "../command.ts";
 import { explainOptions } from "../options.ts";
@@ -24,7 +26,7 @@ export async function explain(args: readonly string[], invocation: Invocation): 
     writeAll(1, json ? line(opcodeTableJson()) : opcodeTableText());
     return 0;
   }
-  const explanation = explainText(inputOf([...positionals, ...rest], invocation));
+  const explanation = explained([...positionals, ...rest], invocation);
   writeAll(
     1,
     json ? line(explanationJson(explanation)) : explanationText(explanation, options.has("verbose")),
@@ -37,17 +39,20 @@ function line(value: object): string {
 }
 
 /** The words themselves, or what the file that they name holds; standard input if there are none. */
-function inputOf(words: readonly string[], invocation: Invocation): string {
+function explained(words: readonly string[], invocation: Invocation): Explanation {
   const [first] = words;
   if (first === undefined && process.stdin.isTTY)
     throw usageError("Nothing to explain: give bytes, an instruction or a file", invocation);
-  if (first === undefined || (first === "-" && words.length === 1)) return read(0, "standard input");
-  return words.length === 1 && existsSync(first) ? read(first, first) : words.join(" ");
+  if (first === undefined || (first === "-" && words.length === 1))
+    return explainFile(read(0, "standard input"));
+  return words.length === 1 && existsSync(first)
+    ? explainFile(read(first, first))
+    : explainText(words.join(" "));
 }
 
-function read(file: string | number, name: string): string {
+function read(file: string | number, name: string): Uint8Array {
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(file);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new BpfkitError(`Cannot read ${name}: ${reason}`, { code: "cli/input", cause });

@@ -78,11 +78,18 @@ export class CEmitter {
     return (id) => this.#leadsToPending(id, known, 0);
   }
 
-  /** The type has a name to be defined by, and is not. */
+  /** The type is to be defined at the top, and is not yet. */
   #waits(id: number): boolean {
     return (
-      this.#order[id] !== Order.Done && defined[this.#table.kinds[id]!] === 1 && nameOf(this.#table, id) !== 0
+      this.#order[id] !== Order.Done &&
+      defined[this.#table.kinds[id]!] === 1 &&
+      (nameOf(this.#table, id) !== 0 || (this.#isEnum(id) && this.#table.referenced[id] === 0))
     );
+  }
+
+  #isEnum(id: number): boolean {
+    const kind = this.#table.kinds[id];
+    return kind === BtfKind.Enum || kind === BtfKind.Enum64;
   }
 
   #leadsToPending(id: number, known: Uint8Array, depth: number): boolean {

@@ -18,7 +18,7 @@ export interface TypeTable {
   readonly words: Uint32Array;
   /** Ends in NUL. */
   readonly strings: Uint8Array;
-  /** 1 for types that another type refers to. */
+  /** 1 for types that another type refers to, as libbpf counts: not as a function's result or an array's index. */
   readonly referenced: Uint8Array;
 }
 
@@ -64,14 +64,14 @@ function check({ kinds, starts, words, strings, count, referenced }: TypeTable):
     if (refers[kind] === 1) {
       const target = words[at + 2]!;
       if (target >= count) throw badType(id, target);
-      referenced[target] = 1;
+      if (kind !== BtfKind.FuncProto) referenced[target] = 1;
     }
     at += HEAD;
     // Of ARRAY the element and the index, which come first.
     for (let index = 0; index < fixedTypes[kind]!; index++) {
       const target = words[at + index]!;
       if (target >= count) throw badType(id, target);
-      referenced[target] = 1;
+      if (index === 0) referenced[target] = 1;
     }
     at += fixedWords[kind]!;
     const size = itemWords[kind]!;

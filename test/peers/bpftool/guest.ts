@@ -15,7 +15,7 @@ import { makeMaps } from "./make-maps.ts";
 import { makePrograms } from "./make-programs.ts";
 import type { GuestReport, Verdict } from "./report.ts";
 
-const [bpftool = "bpftool", object] = process.argv.slice(2);
+const [bpftool = "bpftool", only = "", object] = process.argv.slice(2);
 const MOST_OUTPUT = 1 << 28;
 const MOST_SHOWN = 1500;
 
@@ -37,7 +37,8 @@ pinSome(holding);
 keepForAll();
 
 const verdicts: Verdict[] = [];
-for (const command of comparedCommands(kernel, object)) {
+const chosen = comparedCommands(kernel, object).filter(({ words }) => new RegExp(only).test(words.join(" ")));
+for (const command of chosen) {
   const start = performance.now();
   // oxlint-disable-next-line no-await-in-loop -- one after another: both tools see the same kernel
   verdicts.push(await compare(command));

@@ -1,4 +1,5 @@
-// npm run peers:bpftool -- --peers DIR [--kernels 5.10,6.12] [--verbose]: bpfkit's and bpftool's answers, in guests.
+// npm run peers:bpftool -- --peers DIR [--kernels 5.10,6.12] [--only REGEX] [--verbose]: bpfkit's and bpftool's
+// answers, in guests; --only takes the command lines that match.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,12 +19,13 @@ const { values } = parseArgs({
   options: {
     peers: { type: "string", default: process.env["BPFKIT_PEERS"] ?? "" },
     kernels: { type: "string", default: Object.keys(KERNELS).join(",") },
+    only: { type: "string", default: "" },
     verbose: { type: "boolean", default: false },
   },
 });
 if (!existsSync(join(values.peers, "bin", "bpftool"))) {
   console.error(
-    "usage: npm run peers:bpftool -- --peers DIR [--kernels LIST] [--verbose]: DIR holds bin/bpftool",
+    "usage: npm run peers:bpftool -- --peers DIR [--kernels LIST] [--only REGEX] [--verbose]: DIR holds bin/bpftool",
   );
   process.exit(1);
 }
@@ -70,6 +72,7 @@ async function inGuest(name: string, object: string | undefined): Promise<GuestR
       "node",
       "/bpfkit/.cache/tools/test/peers/bpftool/guest.js",
       "/peers/bin/bpftool",
+      values.only,
       ...(object === undefined ? [] : [`/bpfkit/${OBJECT}`]),
     ],
     { timeout: TIMEOUT },

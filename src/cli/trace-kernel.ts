@@ -10,19 +10,16 @@ export interface TraceKernel extends Disposable {
   readonly processes?: ProcessHost;
 }
 
-/**
- * The running kernel, or the embedded one where it is asked for, or where the running kernel refuses its programs and
- * there is a command or a process to follow without it.
- */
+/** The running kernel, or the embedded one where it is asked for, or where the running kernel refuses programs. */
 export async function openTraceKernel(
   { options }: ParsedArguments,
   btf: string | undefined,
 ): Promise<TraceKernel> {
   const choice = options.get("kernel");
-  const canFollow = options.has("cmd") || options.has("pid");
   if (choice === "embedded") return embedded();
   const kernel = await openKernel(btf === undefined ? {} : { btf });
-  const refusal = choice === undefined && canFollow ? refusalOf(kernel) : undefined;
+  const fixed = choice !== undefined || options.has("info") || options.has("debug");
+  const refusal = fixed ? undefined : refusalOf(kernel);
   if (refusal === undefined) return { kernel, [Symbol.dispose]: () => kernel[Symbol.dispose]() };
   kernel[Symbol.dispose]();
   writeSync(2, `bpf(2) is refused here (${refusal}): running on bpfkit's embedded kernel, under ptrace\n`);

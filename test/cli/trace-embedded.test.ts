@@ -71,6 +71,17 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
     expect(Number(/@calls: (\d+)/.exec(out)?.[1])).toBeGreaterThan(10);
   });
 
+  test("raw tracepoints, with their own arguments", () => {
+    const out = embedded(
+      `rawtracepoint:sys_enter { @calls = count(); } rawtracepoint:sys_exit /args.ret == 0/ { @good = count(); }
+       rawtracepoint:sched_process_exec { printf("%s %d\n", args.p->comm, args.p->tgid == pid); }`,
+      "/bin/true",
+    );
+    expect(out).toContain("true 1");
+    expect(out).toMatch(/@calls: [1-9]\d+/);
+    expect(out).toMatch(/@good: [1-9]/);
+  });
+
   test("tasks, their parents and namespaces", () => {
     const out = embedded(
       `tracepoint:syscalls:sys_enter_execve /comm == "sh"/ {
@@ -100,6 +111,11 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
     expect(trace([...args, "BEGIN { }", "-c", "nosuchprogram"]).err).toContain("no program");
     const unknown = trace([...args, "tracepoint:net:netif_rx { }", "-c", "true"]);
     expect(unknown.code).toBe(1);
+    const alone = trace([...args, "tracepoint:syscalls:sys_enter_read { }"]);
+    expect(alone).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("with -c COMMAND, or a process with -p PID"),
+    });
   });
 
   test.skipIf(process.getuid?.() !== 0)(

@@ -11,11 +11,11 @@ import type {
 } from "../../index.ts";
 import type { EventHost, EventSource, Hook, Task } from "../events/index.ts";
 import { hookName } from "../events/index.ts";
-import { cgroupOf, readComm, readProcTask, readText } from "./proc-files.ts";
-import type { ProcTask } from "./proc-files.ts";
+import { readComm, readProcTask, readText } from "./proc-files.ts";
+import { ProcessTask } from "./process-task.ts";
 import { TaskTable } from "./task-table.ts";
 import { taskBtf } from "./task-types.ts";
-import { RecordWriter, Tracepoints } from "./tracepoints.ts";
+import { RAW_TRACEPOINTS, RecordWriter, Tracepoints } from "./tracepoints.ts";
 import type { Tracepoint } from "./tracepoints.ts";
 import { UserProbes } from "./user-probes.ts";
 
@@ -40,6 +40,8 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   #running = false;
   #disposed = false;
   #raised = false;
+  /** In the embedded kernel's memory; 0 before it is needed. */
+  #registers = 0;
   #btf: Uint8Array | undefined;
   /** Processes that run already, until their probes are placed. */
   readonly #attached: number[] = [];
@@ -74,6 +76,17 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   attach(hook: Hook): Disposable | undefined {
     const name = hookName(hook);
     if (!this.#enable(name, hook)) return undefined;
+    if (!this.#tracer)
+      throw new BpfkitError(
+        "The embedded kernel sees only the processes that it follows, and it follows none",
+        {
+          code: "kernel/no-processes",
+          hints: [
+            "Give it a command with -c COMMAND, or a process with -p PID",
+            "Events of the whole system need bpf(2): run as root, or with CAP_BPF and CAP_PERFMON",
+          ],
+        },
+      );
     const entry = this.#hooks.get(name) ?? { hook, count: 0 };
     entry.count++;
     this.#hooks.set(name, entry);
@@ -111,7 +124,9 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#running = true;
     this.#openTracer().stopAt({
       calls: this.#wantedCalls(),
-      exits: this.#has("tracepoint:sched:sched_process_exit"),
+      exits: ["tracepoint:sched:sched_process_exit", "rawtracepoint:sched_process_exit"].some((name) =>
+        this.#has(name),
+      ),
     });
     for (const pid of this.#attached.splice(0)) if (this.#probes.any) this.#placeProbes(pid);
     void this.#run();
@@ -136,6 +151,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   /** False where there is no such event. */
   #enable(name: string, hook: Hook): boolean {
     if (hook.kind === "tracepoint") return this.#points.find(hook.category, hook.event) !== undefined;
+    if (hook.kind === "rawtracepoint") return Object.hasOwn(RAW_TRACEPOINTS, hook.event);
     return hook.kind === "uprobe" && this.#probes.add(name, hook);
   }
 
@@ -144,8 +160,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   #wantedCalls(): "all" | readonly CallFilter[] {
-    if (this.#has("tracepoint:raw_syscalls:sys_enter") || this.#has("tracepoint:raw_syscalls:sys_exit"))
-      return "all";
+    if (EVERY_CALL.some((name) => this.#has(name))) return "all";
     const numbers = new Set<number>();
     for (const { hook } of this.#hooks.values()) {
       if (hook.kind !== "tracepoint" || hook.category !== "syscalls") continue;
@@ -232,6 +247,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   #entered(stop: Extract<TraceStop, { kind: "entry" }>): void {
     const { pid, number, args } = stop;
     const name = this.#points.callName(number);
+    this.#raiseRaw("sys_enter", pid, () => [this.#registersAddress(pid), BigInt(number)]);
     const raw = this.#point("raw_syscalls", "sys_enter");
     if (raw) this.#raise(raw, pid, (record) => record.number("id", number).words("args", args));
     const point = name === undefined ? undefined : this.#point("syscalls", `sys_enter_${name}`);
@@ -244,7 +260,9 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
       });
     }
     const exit =
-      this.#has("tracepoint:raw_syscalls:sys_exit") || this.#has(`tracepoint:syscalls:sys_exit_${name}`);
+      this.#has("rawtracepoint:sys_exit") ||
+      this.#has("tracepoint:raw_syscalls:sys_exit") ||
+      this.#has(`tracepoint:syscalls:sys_exit_${name}`);
     if (exit) this.#calls.set(pid, { number, name });
     const renames = name === "prctl" && args[0] === BigInt(PR_SET_NAME);
     const mapsCode = this.#probes.any && name === "mmap" && (Number(args[2]! & 0xffn) & PROT_EXEC) !== 0;
@@ -269,6 +287,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#calls.delete(pid);
     if (call.name === "prctl") this.#tasks.get(pid)?.renamed();
     if (this.#probes.any && call.name === "mmap") this.#placeProbes(pid);
+    this.#raiseRaw("sys_exit", pid, () => [this.#registersAddress(pid), result]);
     const raw = this.#point("raw_syscalls", "sys_exit");
     if (raw) this.#raise(raw, pid, (record) => record.number("id", call.number).number("ret", result));
     const point = call.name === undefined ? undefined : this.#point("syscalls", `sys_exit_${call.name}`);
@@ -277,6 +296,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   #forked(pid: number, child: number): void {
+    this.#raiseRaw("sched_process_fork", pid, () => [this.#taskPointer(pid), this.#taskPointer(child)]);
     const point = this.#point("sched", "sched_process_fork");
     if (point) {
       const names = [this.#task(pid).comm, readComm(child)] as const;
@@ -300,6 +320,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   #executed(pid: number, former: number): void {
+    this.#raiseRaw("sched_process_exec", pid, () => [this.#taskPointer(pid), BigInt(former), 0n]);
     const point = this.#point("sched", "sched_process_exec");
     if (!point) return;
     const file = readText(`/proc/${pid}/cmdline`) === undefined ? "" : this.#executable(pid);
@@ -328,9 +349,10 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   #exiting(pid: number): void {
+    const task = readProcTask(pid);
+    this.#raiseRaw("sched_process_exit", pid, () => [this.#taskPointer(pid), task?.tgid === pid ? 1n : 0n]);
     const point = this.#point("sched", "sched_process_exit");
     if (!point) return;
-    const task = readProcTask(pid);
     this.#raise(point, pid, (record) =>
       record
         .text("comm", task?.comm ?? "")
@@ -383,6 +405,29 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#fire(`tracepoint:${point.category}:${point.event}`, record.bytes, pid);
   }
 
+  /** A raw tracepoint has its event's own arguments: struct bpf_raw_tracepoint_args. */
+  #raiseRaw(event: string, pid: number, args: () => readonly bigint[]): void {
+    const name = `rawtracepoint:${event}`;
+    if (!this.#has(name)) return;
+    const words = BigUint64Array.from(args(), (word) => BigInt.asUintN(64, word));
+    this.#fire(name, new Uint8Array(words.buffer), pid);
+  }
+
+  #taskPointer(pid: number): bigint {
+    return this.#host?.memory.pointer(this.#task(pid).address) ?? 0n;
+  }
+
+  /** The thread's struct pt_regs, until the next event. */
+  #registersAddress(pid: number): bigint {
+    const registers = this.#tracer?.registers(pid);
+    const memory = this.#host?.memory;
+    if (!registers || !memory) return 0n;
+    const bytes = registers.bytes.subarray(0, CONTEXT_SIZE[this.#arch] ?? registers.bytes.length);
+    this.#registers ||= memory.allocate(registers.bytes.length);
+    memory.slice(this.#registers, bytes.length).set(bytes);
+    return memory.pointer(this.#registers);
+  }
+
   #fire(hook: string, context: Uint8Array, pid: number): void {
     const ran = this.#host?.raise(hook, context, { task: this.#task(pid) });
     if (ran !== undefined && ran > 0) this.#raised = true;
@@ -405,112 +450,13 @@ interface OpenCall {
 /** struct pt_regs, as programs see it: on x86-64 the first part of what ptrace gives. */
 const CONTEXT_SIZE: Readonly<Record<string, number>> = { x64: 168 };
 const PROT_EXEC = 4;
-/** Threads rename themselves by prctl(2), which is seen; others rename them so rarely that a look now and then does. */
-const COMM_MILLISECONDS = 100;
 const PR_SET_NAME = 15;
-/** PERF_MAX_STACK_DEPTH */
-const DEEPEST_STACK = 127;
+const EVERY_CALL = [
+  "tracepoint:raw_syscalls:sys_enter",
+  "tracepoint:raw_syscalls:sys_exit",
+  "rawtracepoint:sys_enter",
+  "rawtracepoint:sys_exit",
+] as const;
 const AT_EXECFN = 31n;
 const LONGEST_PATH = 4096;
 const FIRST_NORMAL_PRIORITY = 100;
-
-/** A thread as programs see it. What /proc tells is read when it is asked for, once a stop. */
-class ProcessTask implements Task {
-  readonly pid: number;
-  readonly #tracer: () => ProcessTracer | undefined;
-  readonly #table: TaskTable | undefined;
-  #proc: ProcTask | undefined;
-  #tgid: number | undefined;
-  #comm: string | undefined;
-  #commReadAt = 0;
-
-  constructor(pid: number, tracer: () => ProcessTracer | undefined, table: TaskTable | undefined) {
-    this.pid = pid;
-    this.#tracer = tracer;
-    this.#table = table;
-  }
-
-  touch(): void {
-    this.#proc = undefined;
-  }
-
-  /** It may have another name now. */
-  renamed(): void {
-    this.#comm = undefined;
-  }
-
-  get tgid(): number {
-    return (this.#tgid ??= this.#read()?.tgid ?? this.pid);
-  }
-
-  get uid(): number {
-    return this.#read()?.uids[0] ?? 0;
-  }
-
-  get gid(): number {
-    return this.#read()?.gids[0] ?? 0;
-  }
-
-  get comm(): string {
-    const now = performance.now();
-    if (this.#comm === undefined || now - this.#commReadAt > COMM_MILLISECONDS) {
-      this.#comm = readComm(this.pid);
-      this.#commReadAt = now;
-    }
-    return this.#comm;
-  }
-
-  get cgroupId(): bigint {
-    return cgroupOf(this.pid).id;
-  }
-
-  get address(): number {
-    return this.#table?.address(this.pid) ?? 0;
-  }
-
-  readUser(address: bigint, into: Uint8Array): boolean {
-    const bytes = this.#tracer()?.read(this.pid, address, into.length);
-    if (!bytes || bytes.length < into.length) return false;
-    into.set(bytes);
-    return true;
-  }
-
-  writeUser(address: bigint, bytes: Uint8Array): boolean {
-    return this.#tracer()?.write(this.pid, address, bytes) ?? false;
-  }
-
-  /** By frame pointers, which code without them breaks off; the caller of its innermost function may be missing. */
-  userStack(): readonly bigint[] {
-    const tracer = this.#tracer();
-    const registers = tracer?.registers(this.pid);
-    if (!tracer || !registers) return [];
-    const stack = [registers.instructionPointer];
-    let frame = registers.framePointer;
-    while (stack.length < DEEPEST_STACK) {
-      const bytes = tracer.read(this.pid, frame, 16);
-      if (bytes.length < 16) break;
-      const view = new DataView(bytes.buffer, bytes.byteOffset);
-      const caller = view.getBigUint64(8, true);
-      const next = view.getBigUint64(0, true);
-      if (caller === 0n) break;
-      stack.push(caller);
-      // Callers' frames lie above.
-      if (next <= frame) break;
-      frame = next;
-    }
-    return stack;
-  }
-
-  signal(number: number): number {
-    try {
-      process.kill(this.tgid, number);
-      return 0;
-    } catch {
-      return -1;
-    }
-  }
-
-  #read(): ProcTask | undefined {
-    return (this.#proc ??= readProcTask(this.pid));
-  }
-}

@@ -1,4 +1,5 @@
-import { BtfBuilder, BtfIntEncoding } from "../../../btf/index.ts";
+import { BtfBuilder, BtfIntEncoding, BtfLinkage } from "../../../btf/index.ts";
+import { RAW_TRACEPOINTS } from "./tracepoints.ts";
 
 // The world that programs see behind curtask: the structs of include/linux/sched.h and its neighbours, with the
 // members that /proc tells. Names are the kernel's; offsets are ours, which programs learn from this BTF.
@@ -85,6 +86,11 @@ export const STRUCTS: Readonly<Record<string, StructDeclaration>> = {
     ["env_end", "unsigned long"],
     ["total_vm", "unsigned long"],
   ],
+  linux_binprm: [["filename", "const char *"]],
+  // x86-64's; arm64 has other names.
+  pt_regs: "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss"
+    .split(" ")
+    .map((name) => [name, "unsigned long"] as const),
   task_struct: [
     ["__state", "unsigned int"],
     ["flags", "unsigned int"],
@@ -131,7 +137,9 @@ const SCALARS: Readonly<Record<string, { readonly size: number; readonly encodin
   "unsigned int": { size: 4, encoding: 0 },
   int: { size: 4, encoding: BtfIntEncoding.Signed },
   "unsigned long": { size: 8, encoding: 0 },
+  long: { size: 8, encoding: BtfIntEncoding.Signed },
   char: { size: 1, encoding: BtfIntEncoding.Signed },
+  bool: { size: 1, encoding: BtfIntEncoding.Bool },
 };
 const TYPEDEFS: Readonly<Record<string, string>> = {
   u32: "unsigned int",
@@ -192,7 +200,9 @@ export function taskBtf(): Uint8Array {
   const index = builder.int("__ARRAY_SIZE_TYPE__", 4);
   const pointers = new Map<string, number>();
   const arrays = new Map<string, number>();
-  const types = Object.values(STRUCTS).flatMap((members) => members.map(([, type]) => type));
+  const types = [...Object.values(STRUCTS), ...Object.values(RAW_TRACEPOINTS)].flatMap((members) =>
+    members.map(([, type]) => type),
+  );
   const targets = [...new Set(types.filter((type) => type.endsWith("*")))];
   const lengths = [...new Set(types.filter((type) => type.startsWith("char[")))];
   const firstStruct = builder.nextId + lengths.length + targets.length;
@@ -215,6 +225,20 @@ export function taskBtf(): Uint8Array {
         bitSize: 0,
       })),
     );
+  }
+  const typeId = (type: string): number => pointers.get(type) ?? scalars.get(type) ?? 0;
+  for (const [event, args] of Object.entries(RAW_TRACEPOINTS)) {
+    // The first parameter is the tracer's own: include/linux/tracepoint.h, __DECLARE_TRACE.
+    const params = [
+      ["__data", builder.pointer(0)] as const,
+      ...args.map(([name, type]) => [name, typeId(type)] as const),
+    ];
+    const prototype = builder.prototype(
+      0,
+      params.map(([name, type]) => ({ name, type })),
+    );
+    builder.func(`__traceiter_${event}`, prototype, BtfLinkage.Static);
+    builder.typedef(`btf_trace_${event}`, builder.pointer(prototype));
   }
   for (const name of STRUCT_TYPEDEFS) builder.typedef(name, structId(name));
   return builder.encode();

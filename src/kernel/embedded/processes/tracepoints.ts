@@ -83,6 +83,31 @@ const EVENTS: readonly (readonly [category: string, event: string, fields: reado
   ],
 ];
 
+/** Arguments of raw tracepoints, as TP_PROTO has them. */
+export const RAW_TRACEPOINTS: Readonly<Record<string, readonly (readonly [name: string, type: string])[]>> = {
+  sys_enter: [
+    ["regs", "pt_regs *"],
+    ["id", "long"],
+  ],
+  sys_exit: [
+    ["regs", "pt_regs *"],
+    ["ret", "long"],
+  ],
+  sched_process_fork: [
+    ["parent", "task_struct *"],
+    ["child", "task_struct *"],
+  ],
+  sched_process_exec: [
+    ["p", "task_struct *"],
+    ["old_pid", "pid_t"],
+    ["bprm", "linux_binprm *"],
+  ],
+  sched_process_exit: [
+    ["p", "task_struct *"],
+    ["group_dead", "bool"],
+  ],
+};
+
 function field(type: string, name: string, offset: number, size: number): RecordField {
   const signed = !/unsigned|\*|char\[|\bu64\b|bool|umode_t|size_t/.test(type) && !name.startsWith("comm[");
   return { type, name, offset, size, signed };

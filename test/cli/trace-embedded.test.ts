@@ -132,6 +132,8 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
       expect(rows[0]).toEqual(["TIME", "PID", "CGROUP", "PPID", "COMM", "ARGS"]);
       expect(rows[1]?.slice(4).join(" ")).toMatch(/^sh \S*sh -c \/bin\/true; exit 3$/);
       expect(rows[2]?.slice(3)).toEqual([rows[1]?.[1], "sh", "/bin/true"]);
+      const alone = trace(["-e", 'BEGIN { printf("%d\\n", uid); exit(); }'], NOBODY);
+      expect(alone).toMatchObject({ code: 0, out: expect.stringContaining(String(NOBODY.uid)) });
     },
   );
 });

@@ -231,6 +231,8 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
         "--bounding-set=-all",
         launcher,
         "trace",
+        "--kernel",
+        "linux",
         "-e",
         "BEGIN { exit() }",
       ],

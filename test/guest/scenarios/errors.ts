@@ -65,7 +65,7 @@ export const errors: readonly Scenario[] = [
       refused(guest, {
         script: "tracepoint:syscalls:sys_enter_openat { @ = count(); }",
         as: "nobody",
-        message: /tracefs[^]*HINT: Run as root/,
+        message: /^bpf\(2\) is refused[^]*HINT: .*-c COMMAND.*\n.*HINT: .*run as root/,
       }),
     ),
   },
@@ -74,6 +74,7 @@ export const errors: readonly Scenario[] = [
     run: leavesNothing((guest) =>
       refused(guest, {
         script: "BEGIN { @ = count(); }",
+        options: "--kernel linux",
         as: "nobody",
         message: /EPERM[^]*HINT: The process lacks CAP_BPF.*root/,
       }),
@@ -133,6 +134,7 @@ export const errors: readonly Scenario[] = [
 
 interface Refusal {
   readonly script: string;
+  readonly options?: string;
   readonly message: RegExp;
   /** Run as this user. */
   readonly as?: string;
@@ -141,8 +143,8 @@ interface Refusal {
 }
 
 /** One message and exit code 1. */
-async function refused(guest: Guest, { script, message, as, hidden }: Refusal): Promise<void> {
-  const own = `./bpfkit trace -e '${script}'`;
+async function refused(guest: Guest, { script, options = "", message, as, hidden }: Refusal): Promise<void> {
+  const own = `./bpfkit trace ${options} -e '${script}'`;
   const command = as === undefined ? own : `su ${as} -s /bin/sh -c "${own}"`;
   const { stdout, stderr, code } = await guest.run([
     "sh",

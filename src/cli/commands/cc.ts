@@ -38,7 +38,7 @@ export async function cc(words: readonly string[], invocation: Invocation): Prom
     maxBuffer: 64 * 1024 * 1024,
   });
   if (error) throw error;
-  writeSync(2, [stderr, ...hintsFor(stderr, { btf: types }).map((hint) => `hint: ${hint}\n`)].join(""));
+  writeSync(2, [stderr, ...hintsFor(stderr, { btf: types }).map((hint) => `HINT: ${hint}\n`)].join(""));
   return status ?? 1;
 }
 

@@ -235,8 +235,10 @@ const uaddr: CallChecker = (on, call) => {
   if (!text) return broken(call.span);
   const attach = on.instance.targets[0]?.attach;
   const { world } = on.shared;
-  // Nothing was found to attach to, or these probes are not known by file: said already, or said by `allowed`.
-  if (attach?.kind !== "uprobe") return broken(call.span);
+  // Nothing was found to attach to, which was said already.
+  if (!attach) return broken(call.span);
+  if (attach.kind !== "uprobe")
+    return fail(on, "not-yet", "uaddr() is known in uprobes and uretprobes only", call.span);
   const { path } = attach;
   const symbol = world.userPlace?.(path, text.value);
   const probe = world.userPlace?.(path, attach.symbol ?? attach.offset);

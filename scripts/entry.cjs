@@ -19,20 +19,23 @@ function compiled(file) {
   }
 }
 
-Module._extensions[".js"] = (module, filename) => {
+/** By name, as `./main.js`. The parts lie in one folder: Node's own search for each takes some 0.2 ms. */
+const parts = new Map();
+
+function requirePart(name) {
+  if (!name.startsWith("./")) return require(name);
+  const known = parts.get(name);
+  if (known) return known.exports;
+  const module = { exports: {} };
+  parts.set(name, module);
+  const filename = path.join(__dirname, name);
   const cachedData = recorded ? undefined : compiled(`${filename}.code`);
   const script = new Script(Module.wrap(readFileSync(filename, "utf8")), { filename, cachedData });
   recorded?.push({ filename, script });
   const load = script.runInThisContext();
-  load.call(
-    module.exports,
-    module.exports,
-    Module.createRequire(filename),
-    module,
-    filename,
-    path.dirname(filename),
-  );
-};
+  load.call(module.exports, module.exports, requirePart, module, filename, __dirname);
+  return module.exports;
+}
 
 if (recorded) {
   process.on("exit", (code) => {
@@ -41,4 +44,4 @@ if (recorded) {
   });
 }
 
-require("./main.js").start(process.argv.slice(2), process.argv[1]);
+requirePart("./main.js").start(process.argv.slice(2), process.argv[1]);

@@ -91,6 +91,12 @@ const KINDS: Readonly<Record<string, MapKind>> = {
 type Step =
   | { readonly call: "update"; readonly key: number; readonly value: number; readonly flags: bigint }
   | { readonly call: "lookup" | "delete" | "next" | "take"; readonly key: number; readonly flags: bigint }
+  | {
+      readonly call: "updateAll" | "deleteAll";
+      readonly key: number;
+      readonly value: number;
+      readonly flags: bigint;
+    }
   | { readonly call: "first" | "walk" | "freeze" | "batch"; readonly key: number; readonly flags: bigint };
 
 const steps = fc.array(
@@ -106,6 +112,8 @@ const steps = fc.array(
       "first",
       "walk",
       "batch",
+      "updateAll",
+      "deleteAll",
       "freeze",
     ),
     key: fc.nat(8),
@@ -161,10 +169,30 @@ function play(kernel: Kernel, map: MapKind, sequence: readonly Step[]): string[]
         return walk(on, map_fd);
       case "batch":
         return batch(on, map_fd);
+      // What a batch does before an element fails is not told by the error.
+      case "updateAll":
+        return on.bpf("MAP_UPDATE_BATCH", {
+          ...several(step.key),
+          map_fd,
+          values: filled(step.value),
+          elem_flags: flags,
+        });
+      case "deleteAll":
+        return on.bpf("MAP_DELETE_BATCH", { ...several(step.key), map_fd, elem_flags: flags });
       case "freeze":
         // Frozen maps take nothing any more: only at times.
         return step.key === 0 ? on.bpf("MAP_FREEZE", { map_fd }) : undefined;
     }
+  }
+
+  /** Up to three keys in a row. */
+  function several(first: number): { readonly keys: Uint8Array; readonly count: number } {
+    const chosen = keys.slice(first % keys.length).slice(0, 3);
+    return { keys: new Uint8Array(Buffer.concat(chosen)), count: chosen.length };
+  }
+
+  function filled(value: number): Uint8Array {
+    return new Uint8Array(3 * valueBytes).fill(0xff - (value % 8));
   }
 
   /** All entries by their keys; sorted, where the order is the kernel's own. */

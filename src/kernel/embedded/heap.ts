@@ -7,20 +7,26 @@ const ALIGNMENT = 16;
 
 /**
  * The part of the machine's memory that maps, contexts and kernel objects live in: blocks of zeroes, given
- * back by address. What it hands out in all is bounded by the memory's size.
+ * back by address. Free blocks that lie beside each other become one. What it hands out in all is bounded by the
+ * memory's size.
  */
 export class Heap implements MachineHeap {
   readonly #memory: Uint8Array;
   readonly #end: number;
-  /** Above it memory was never used, and is zero. */
+  /** Above it nothing is in use. */
   #top: number;
+  /** Above it nothing was ever used, and all is zero. */
+  #touched: number;
   readonly #sizes = new Map<number, number>();
-  /** Free blocks by size. */
-  readonly #free = new Map<number, number[]>();
+  /** Free blocks below the top: size by address, address by end, addresses by size. */
+  readonly #free = new Map<number, number>();
+  readonly #freeByEnd = new Map<number, number>();
+  readonly #freeBySize = new Map<number, Set<number>>();
 
   constructor(memory: Uint8Array, start: number) {
     this.#memory = memory;
     this.#top = roundUp(start, ALIGNMENT);
+    this.#touched = this.#top;
     this.#end = memory.length;
   }
 
@@ -33,9 +39,15 @@ export class Heap implements MachineHeap {
 
   /** @throws OutOfMemoryError */
   allocate(size: number, alignment: number = ALIGNMENT): number {
-    const wanted = roundUp(Math.max(size, 1), Math.max(alignment, ALIGNMENT));
-    const address = this.#takeFree(wanted, alignment) ?? this.#takeNew(wanted, alignment);
+    const wanted = roundUp(Math.max(size, 1), ALIGNMENT);
+    const address =
+      this.#takeExact(wanted, alignment) ??
+      this.#takeTop(wanted, alignment) ??
+      this.#takePart(wanted, alignment);
+    if (address === undefined) throw new OutOfMemoryError("The embedded kernel's memory is used up");
     this.#sizes.set(address, wanted);
+    this.#memory.fill(0, address, Math.min(address + wanted, this.#touched));
+    this.#touched = Math.max(this.#touched, address + wanted);
     return address;
   }
 
@@ -51,42 +63,70 @@ export class Heap implements MachineHeap {
     return this.#sizes.get(address);
   }
 
-  #takeFree(size: number, alignment: number): number | undefined {
-    const blocks = this.#free.get(size);
-    const index = blocks?.findLastIndex((address) => address % alignment === 0) ?? -1;
-    if (!blocks || index < 0) return undefined;
-    const [address] = blocks.splice(index, 1);
-    this.#memory.fill(0, address, address! + size);
-    return address;
+  #takeExact(size: number, alignment: number): number | undefined {
+    for (const address of this.#freeBySize.get(size) ?? [])
+      if (address % alignment === 0) {
+        this.#forget(address, size);
+        return address;
+      }
+    return undefined;
   }
 
-  #takeNew(size: number, alignment: number): number {
+  #takeTop(size: number, alignment: number): number | undefined {
     const address = roundUp(this.#top, alignment);
-    if (address + size > this.#end) return this.#split(size, alignment);
-    if (address > this.#top) this.#leave(this.#top, address - this.#top);
+    if (address + size > this.#end) return undefined;
+    const before = this.#top;
     this.#top = address + size;
+    if (address > before) this.#leave(before, address - before);
     return address;
   }
 
-  /** Cuts a larger free block; the smallest that is large enough. */
-  #split(size: number, alignment: number): number {
-    const sizes = [...this.#free.keys()].filter((other) => other > size).sort((a, b) => a - b);
-    for (const larger of sizes) {
-      const blocks = this.#free.get(larger)!;
-      const index = blocks.findLastIndex((address) => address % alignment === 0);
-      if (index < 0) continue;
-      const [address = 0] = blocks.splice(index, 1);
-      this.#leave(address + size, larger - size);
-      this.#memory.fill(0, address, address + size);
-      return address;
-    }
-    throw new OutOfMemoryError("The embedded kernel's memory is used up");
+  /** Cuts a free block, the smallest that is large enough. */
+  #takePart(size: number, alignment: number): number | undefined {
+    const larger = [...this.#freeBySize.keys()].filter((other) => other > size).sort((a, b) => a - b);
+    for (const whole of larger)
+      for (const start of this.#freeBySize.get(whole)!) {
+        const address = roundUp(start, alignment);
+        const rest = start + whole - address - size;
+        if (rest < 0) continue;
+        this.#forget(start, whole);
+        if (address > start) this.#leave(start, address - start);
+        if (rest > 0) this.#leave(address + size, rest);
+        return address;
+      }
+    return undefined;
   }
 
   #leave(address: number, size: number): void {
-    const blocks = this.#free.get(size);
-    if (blocks) blocks.push(address);
-    else this.#free.set(size, [address]);
+    let start = address;
+    let end = address + size;
+    const before = this.#freeByEnd.get(start);
+    if (before !== undefined) {
+      this.#forget(before, start - before);
+      start = before;
+    }
+    const after = this.#free.get(end);
+    if (after !== undefined) {
+      this.#forget(end, after);
+      end += after;
+    }
+    if (end === this.#top) {
+      this.#top = start;
+      return;
+    }
+    this.#free.set(start, end - start);
+    this.#freeByEnd.set(end, start);
+    const same = this.#freeBySize.get(end - start);
+    if (same) same.add(start);
+    else this.#freeBySize.set(end - start, new Set([start]));
+  }
+
+  #forget(address: number, size: number): void {
+    this.#free.delete(address);
+    this.#freeByEnd.delete(address + size);
+    const same = this.#freeBySize.get(size);
+    same?.delete(address);
+    if (same?.size === 0) this.#freeBySize.delete(size);
   }
 }
 

@@ -6,6 +6,7 @@ import type { HelperRow } from "./define.ts";
 
 const { EINVAL } = ERRNO;
 const ETH_HLEN = 14;
+const PAGE_SIZE = 4096;
 /** Of the headroom, what the kernel keeps for itself (struct xdp_frame). */
 const XDP_FRAME = 40;
 /** Metadata: at most 255 bytes, by words. */
@@ -35,8 +36,19 @@ export function xdpHelpers(world: World): HelperRow[] {
     ),
     helper("xdp_adjust_tail", ["address", "number"], (_xdp, offset) =>
       change(({ packet }) => {
-        const length = packet.length + offset;
-        return length >= ETH_HLEN && packet.resize(length) ? 0 : -EINVAL;
+        if (packet.wholeLength + offset < ETH_HLEN) return -EINVAL;
+        if (packet.rest.length === 0) return packet.resize(packet.length + offset) ? 0 : -EINVAL;
+        if (offset >= 0) {
+          // Up to the end of the last fragment's page.
+          const last = packet.rest.length % PAGE_SIZE || PAGE_SIZE;
+          if (offset > PAGE_SIZE - last) return -EINVAL;
+          packet.rest = new Uint8Array(Buffer.concat([packet.rest, new Uint8Array(offset)]));
+          return 0;
+        }
+        const kept = Math.max(0, packet.rest.length + offset);
+        const more = packet.rest.length + offset;
+        packet.rest = packet.rest.subarray(0, kept);
+        return more >= 0 || packet.resize(packet.length + more) ? 0 : -EINVAL;
       }),
     ),
     helper("xdp_adjust_meta", ["address", "number"], (_xdp, offset) =>
@@ -49,18 +61,16 @@ export function xdpHelpers(world: World): HelperRow[] {
         return 0;
       }),
     ),
-    wideHelper("xdp_get_buff_len", ["address"], () => BigInt(world.run?.packet?.packet.length ?? 0)),
+    wideHelper("xdp_get_buff_len", ["address"], () => BigInt(world.run?.packet?.packet.wholeLength ?? 0)),
     helper("xdp_load_bytes", ["address", "number", "address", "number"], (_xdp, offset, to, size) => {
-      const packet = world.run?.packet?.packet;
-      if (!packet || offset >>> 0 > 0xffff || size < 0 || offset + size > packet.length) return -EINVAL;
-      memory.copy(to, packet.data + offset, size);
+      const bytes = offset >>> 0 > 0xffff ? undefined : world.run?.packet?.packet.read(offset, size);
+      if (!bytes) return -EINVAL;
+      memory.slice(to, size).set(bytes);
       return 0;
     }),
     helper("xdp_store_bytes", ["address", "number", "address", "number"], (_xdp, offset, from, size) => {
-      const packet = world.run?.packet?.packet;
-      if (!packet || offset >>> 0 > 0xffff || size < 0 || offset + size > packet.length) return -EINVAL;
-      memory.copy(packet.data + offset, from, size);
-      return 0;
+      const bytes = memory.slice(from, size);
+      return offset >>> 0 <= 0xffff && world.run?.packet?.packet.write(offset, bytes) ? 0 : -EINVAL;
     }),
   ];
 }

@@ -91,8 +91,10 @@ const cgroupStorage = (map: MapDefinition): number => {
 
 const stackTrace = (map: MapDefinition): number => {
   const { keySize, valueSize, maxEntries } = map;
-  const wrong = maxEntries === 0 || keySize !== 4 || valueSize < 8 || valueSize % 8 !== 0;
-  return wrong || valueSize / 8 > MAX_STACK_DEPTH ? EINVAL : 0;
+  // struct bpf_stack_build_id, or an address.
+  const size = (map.flags & BPF_F.STACK_BUILD_ID) === 0 ? 8 : 32;
+  const wrong = maxEntries === 0 || keySize !== 4 || valueSize < 8 || valueSize % size !== 0;
+  return wrong || valueSize / size > MAX_STACK_DEPTH ? EINVAL : 0;
 };
 
 const bloom = (map: MapDefinition): number =>
@@ -147,7 +149,7 @@ const MAP_TYPES: ReadonlyMap<number, MapType> = new Map<number, MapType>([
   ],
   [
     BPF_MAP_TYPE.STACK_TRACE,
-    { make: StackTraceMap, flags: BPF_F.NUMA_NODE | BPF_F.STACK_BUILD_ID, check: stackTrace },
+    { make: StackTraceMap, flags: HANDLE_FLAGS | BPF_F.STACK_BUILD_ID, check: stackTrace },
   ],
   [BPF_MAP_TYPE.TASK_STORAGE, localStorage],
   [BPF_MAP_TYPE.SK_STORAGE, localStorage],

@@ -10,6 +10,8 @@ export class Packet {
   dataEnd: number;
   /** Where metadata begin: `data` without any. */
   meta: number;
+  /** What lies behind in other pages (XDP's fragments): programs reach it by helpers alone. */
+  rest: Uint8Array = new Uint8Array(0);
 
   constructor(memory: Memory, bytes: Uint8Array, headroom: number, tailroom: number) {
     this.memory = memory;
@@ -31,6 +33,27 @@ export class Packet {
 
   get tailroom(): number {
     return this.#end - this.dataEnd;
+  }
+
+  /** With what lies in other pages. */
+  get wholeLength(): number {
+    return this.length + this.rest.length;
+  }
+
+  /** Bytes from an offset on, also of other pages; undefined where they are not all there. */
+  read(offset: number, size: number): Uint8Array | undefined {
+    if (offset < 0 || size < 0 || offset + size > this.wholeLength) return undefined;
+    return offset + size <= this.length
+      ? this.memory.slice(this.data + offset, size)
+      : new Uint8Array(Buffer.concat([this.bytes(), this.rest])).subarray(offset, offset + size);
+  }
+
+  write(offset: number, bytes: Uint8Array): boolean {
+    if (offset < 0 || offset + bytes.length > this.wholeLength) return false;
+    const here = Math.max(0, Math.min(bytes.length, this.length - offset));
+    this.memory.bytes.set(bytes.subarray(0, here), this.data + offset);
+    this.rest.set(bytes.subarray(here), Math.max(0, offset - this.length));
+    return true;
   }
 
   bytes(): Uint8Array {

@@ -21,6 +21,8 @@ const SKB_HEADROOM = 64;
 const SKB_TAILROOM = 320;
 const XDP_HEADROOM = 256;
 const MAX_CONTEXT = 0xffff;
+/** Metadata of XDP: at most 255 bytes, by words. */
+const MAX_META = 252;
 
 const SKB = STRUCT.__sk_buff;
 const MD = STRUCT.xdp_md;
@@ -99,7 +101,7 @@ function contextIn(attr: Attr, size: number): Uint8Array | undefined {
 }
 
 function contextOut(attr: Attr, context: Uint8Array | undefined): number {
-  if (!context || isEmpty(attr.ctx_out)) return context ? context.length : 0;
+  if (!context || isEmpty(attr.ctx_out)) return 0;
   attr.ctx_out!.set(context.subarray(0, attr.ctx_out!.length));
   if (attr.ctx_out!.length < context.length) throw failure("ENOSPC");
   return context.length;
@@ -133,15 +135,15 @@ function runSkb(world: World, program: BpfProgram, attr: Attr): Answer {
   const view = new DataView((given ?? new Uint8Array(SKB.size)).buffer);
   const { fields } = SKB;
   if (given) {
+    const ifindex = view.getUint32(fields.ifindex.offset, true);
+    // Interfaces are those of a network namespace of its own: there is the loopback alone.
+    if (ifindex > 1) throw failure("ENODEV");
     refuseUnless(
       onlySets(
         given,
         SKB_INPUTS.map((name) => fields[name]),
       ),
     );
-    const ifindex = view.getUint32(fields.ifindex.offset, true);
-    // Interfaces are those of a network namespace of its own: there is the loopback alone.
-    if (ifindex > 1) throw failure("ENODEV");
     const wire = view.getUint32(fields.wire_len.offset, true);
     refuseUnless(wire === 0 || (wire >= data_in.length && wire <= 0xffff));
     refuseUnless(view.getUint32(fields.gso_segs.offset, true) <= 0xffff);
@@ -157,12 +159,10 @@ function runSkb(world: World, program: BpfProgram, attr: Attr): Answer {
       name: "protocol" | "ifindex" | "ingress_ifindex" | "wire_len" | "gso_segs" | "pkt_type",
       value: number,
     ): void => memory.setU32(address + fields[name].offset, value);
-    // The field holds the number in network order.
-    set("protocol", data_in[12]! | (data_in[13]! << 8));
+    set("protocol", protocolOf(data_in));
     set("pkt_type", packetType(data_in));
     if (view.getUint32(fields.ifindex.offset, true) === 0) set("ifindex", 1);
-    if (view.getUint32(fields.wire_len.offset, true) === 0)
-      set("wire_len", packet.length + (layer2 ? 0 : ETH_HLEN));
+    if (view.getUint32(fields.wire_len.offset, true) === 0) set("wire_len", packet.length);
     context.sync();
     const { retval, duration } = timed(world, program, attr, address, context);
     // bpf_prog_test_run_skb gives L3 packets their header's room back, as zeroes.
@@ -199,6 +199,17 @@ const SKB_HIDDEN = [
   "sk",
 ] as const;
 
+/** eth_type_trans: the protocol in network order; lengths are of IEEE 802.3's older frames. */
+function protocolOf(frame: Uint8Array): number {
+  const [high = 0, low = 0, first = 0, second = 0] = frame.subarray(12, 16);
+  if (high >= 6) return high | (low << 8);
+  const raw = frame.length >= ETH_HLEN + 2 && first === 0xff && second === 0xff;
+  return (raw ? ETH_P_802_3 : ETH_P_802_2) << 8;
+}
+
+const ETH_P_802_3 = 1;
+const ETH_P_802_2 = 4;
+
 /** eth_type_trans: PACKET_BROADCAST, PACKET_MULTICAST, or PACKET_HOST and PACKET_OTHERHOST by the address. */
 function packetType(frame: Uint8Array): number {
   const to = frame.subarray(0, 6);
@@ -209,52 +220,62 @@ function packetType(frame: Uint8Array): number {
 }
 
 function runXdp(world: World, program: BpfProgram, attr: Attr): Answer {
-  const { data_in = new Uint8Array(0), flags = 0, cpu = 0, batch_size = 0 } = attr;
+  const { data_in = new Uint8Array(0), flags = 0, batch_size = 0 } = attr;
   const { fields } = MD;
-  refuseUnless(flags === 0 && batch_size === 0 && cpu === 0);
+  refuseUnless(flags === 0 && batch_size === 0);
   const given = contextIn(attr, MD.size);
   const view = new DataView((given ?? new Uint8Array(MD.size)).buffer);
   const number = (name: keyof typeof fields): number => view.getUint32(fields[name].offset, true);
-  const meta = given ? number("data") : 0;
-  if (given) {
-    refuseUnless(number("data_meta") === 0 && number("data_end") === data_in.length);
-    refuseUnless(meta <= data_in.length && meta % 4 === 0 && meta <= 32);
-  }
-  const length = data_in.length - meta;
-  refuseUnless(data_in.length >= ETH_HLEN && data_in.length <= PAGE_SIZE - XDP_HEADROOM - SKB_TAILROOM);
-  if (number("ingress_ifindex") > 1 || number("rx_queue_index") > 0) refuseUnless(false);
+  const meta = number("data");
+  refuseUnless(number("data_meta") === 0 && number("data_end") <= data_in.length);
+  refuseUnless(meta <= number("data_end") && meta % 4 === 0 && meta <= MAX_META);
+  refuseUnless(data_in.length - meta >= ETH_HLEN);
+  checkInterface(number("ingress_ifindex"), number("rx_queue_index"), number("egress_ifindex"));
+  // What is behind the context's end, or the page's, lies in fragments.
+  const most = PAGE_SIZE - (XDP_HEADROOM - meta) - SKB_TAILROOM;
+  const linear = Math.min(given ? number("data_end") : data_in.length, most);
   const { memory } = world;
-  const packet = new Packet(memory, data_in, XDP_HEADROOM - meta, SKB_TAILROOM);
+  const packet = new Packet(memory, data_in.subarray(0, linear), XDP_HEADROOM - meta, most - linear);
   const address = memory.allocate(MD.size);
   try {
     packet.data += meta;
-    refuseUnless(packet.length === length);
+    packet.rest = data_in.slice(linear);
     const context = xdpContext(packet, address);
-    memory.setU32(address + fields.ingress_ifindex.offset, Math.max(1, number("ingress_ifindex")));
+    memory.setU32(address + fields.ingress_ifindex.offset, 1);
     context.sync();
     const { retval, duration } = timed(world, program, attr, address, context);
-    const bytes = memory.slice(packet.meta, packet.dataEnd - packet.meta);
-    const after = memory.slice(address, MD.size).slice();
-    const out = new DataView(after.buffer);
-    out.setUint32(fields.data.offset, packet.data - packet.meta, true);
-    out.setUint32(fields.data_end.offset, packet.dataEnd - packet.meta, true);
-    out.setUint32(fields.data_meta.offset, 0, true);
+    const bytes = Buffer.concat([memory.slice(packet.meta, packet.dataEnd - packet.meta), packet.rest]);
+    const after = view;
+    after.setUint32(fields.data.offset, packet.data - packet.meta, true);
+    after.setUint32(fields.data_end.offset, packet.dataEnd - packet.meta, true);
     const data_size_out = copyOut(attr.data_out, bytes);
-    return { retval, duration, data_size_out, ctx_size_out: contextOut(attr, given && after) };
+    return { retval, duration, data_size_out, ctx_size_out: contextOut(attr, given) };
   } finally {
     packet.free();
     memory.free(address);
   }
 }
 
+/** xdp_convert_md_to_buff: there is the loopback alone, with one queue. */
+function checkInterface(ingress: number, queue: number, egress: number): void {
+  refuseUnless(egress === 0 && (ingress !== 0 || queue === 0));
+  if (ingress > 1) throw failure("ENODEV");
+  refuseUnless(queue === 0);
+}
+
+/** MAX_BPF_FUNC_ARGS. */
+const MAX_ARGUMENTS = 12;
+
 function runRawTracepoint(world: World, program: BpfProgram, attr: Attr): Answer {
   const { ctx_in = new Uint8Array(0), flags = 0, cpu = 0 } = attr;
   refuseUnless(isEmpty(attr.data_in) && isEmpty(attr.data_out) && isEmpty(attr.ctx_out));
   refuseUnless((attr.repeat ?? 0) === 0 && (attr.batch_size ?? 0) === 0);
-  refuseUnless((flags & ~BPF_TEST_FLAG.RUN_ON_CPU) === 0 && (flags !== 0 || cpu === 0));
-  if (cpu >= world.cpus) throw failure("ENXIO");
-  // Programs may look at twelve arguments at most (MAX_BPF_FUNC_ARGS); what was not given is zero.
-  const context = new Uint8Array(Math.max(ctx_in.length, 12 * 8));
+  // Other flags are not looked at.
+  const onCpu = (flags & BPF_TEST_FLAG.RUN_ON_CPU) !== 0;
+  refuseUnless((onCpu || cpu === 0) && ctx_in.length <= MAX_ARGUMENTS * 8);
+  if (onCpu && cpu >= world.cpus) throw failure("ENXIO");
+  // What was not given is zero.
+  const context = new Uint8Array(MAX_ARGUMENTS * 8);
   context.set(ctx_in);
   return world.memory.with(context, (address) => ({
     ...timed(world, program, { ...attr, repeat: 1 }, address),
@@ -267,7 +288,8 @@ function runRawTracepoint(world: World, program: BpfProgram, attr: Attr): Answer
 function runSyscall(world: World, program: BpfProgram, attr: Attr): Answer {
   const { ctx_in = new Uint8Array(0), flags = 0 } = attr;
   refuseUnless(isEmpty(attr.data_in) && isEmpty(attr.data_out) && isEmpty(attr.ctx_out));
-  refuseUnless((attr.repeat ?? 0) === 0 && flags === 0 && ctx_in.length <= MAX_CONTEXT);
+  refuseUnless((attr.repeat ?? 0) === 0 && flags === 0 && (attr.batch_size ?? 0) === 0);
+  refuseUnless(ctx_in.length <= MAX_CONTEXT);
   return world.memory.with(ctx_in, (address) => {
     const { retval } = timed(world, program, attr, ctx_in.length === 0 ? 0 : address);
     // It comes back to where it was taken from.
@@ -286,7 +308,7 @@ function runFlowDissector(world: World, program: BpfProgram, attr: Attr): Answer
   const keys = memory.allocate(size);
   try {
     const context = skbContext(packet, address, ETH_HLEN);
-    memory.setU32(address + SKB.fields.protocol.offset, data_in[12]! | (data_in[13]! << 8));
+    memory.setU32(address + SKB.fields.protocol.offset, protocolOf(data_in));
     memory.setU64(address + SKB.fields.flow_keys.offset, memory.pointer(keys));
     memory.view.setUint16(keys + fields.nhoff.offset, ETH_HLEN, true);
     memory.view.setUint16(keys + fields.thoff.offset, ETH_HLEN, true);

@@ -127,6 +127,11 @@ export const straceOptions: readonly OptionRow[] = [
     choices: ["text", "json"],
     summary: "strace's lines, or one JSON object a line",
   },
+  {
+    name: "summary-only",
+    short: "c",
+    summary: "count calls, bpf(2) by its commands, in place of showing them",
+  },
   { name: "syscall-times", short: "T", summary: "show how long each call took" },
   help,
 ];

@@ -8,3 +8,4 @@ export type { Detail } from "./process-view.ts";
 export { StraceSession } from "./session.ts";
 export type { Call, SessionEnd, StraceEvent } from "./session.ts";
 export { eventJson } from "./value-json.ts";
+export { CallSummary } from "./summary.ts";

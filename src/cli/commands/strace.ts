@@ -5,6 +5,7 @@ import { openKernel, openProcessTracer } from "../../open-kernel.ts";
 import {
   CallExplainer,
   CALLS,
+  CallSummary,
   callFilters,
   eventJson,
   KernelObjects,
@@ -55,11 +56,16 @@ export async function strace(args: readonly string[], invocation: Invocation): P
   using kernel = options.has("explain") ? await kernelIfAny() : undefined;
   const explainer = options.has("explain") ? new CallExplainer(new KernelObjects(kernel)) : undefined;
   const json = options.get("format") === "json";
+  const summary = options.has("summary-only") ? new CallSummary() : undefined;
   using _signals = onSignals(pid === undefined, () => session.stop());
   const main = pid ?? tracer.start(commandOf(command));
   if (pid !== undefined) tracer.attach(pid);
   lines.begin();
   const end = await session.run((event) => {
+    if (summary) {
+      if (event.kind === "exit") summary.add(event.call);
+      return;
+    }
     if (event.kind === "entry") explainer?.entry(event.call);
     const explanation = event.kind === "exit" ? explainer?.exit(event.call) : undefined;
     if (json) {
@@ -68,6 +74,7 @@ export async function strace(args: readonly string[], invocation: Invocation): P
     } else lines.event(event, explanation);
     if (event.kind === "attached" && !file && !json) write(`bpfkit: Process ${event.pid} attached\n`);
   }, main);
+  if (summary) write(summary.text());
   return end.code ?? (end.signal === undefined ? 0 : SIGNALLED + end.signal);
 }
 

@@ -42,6 +42,7 @@ export const runOptions: readonly OptionRow[] = [
     value: "PROGRAM=TARGET",
     summary: "what follows the / of a section that names nothing, or another target",
   },
+  { name: "without", value: "PROGRAM", summary: "leave a program of the object out: it is not loaded" },
   { name: "set", value: "NAME=VALUE", summary: "first value of a global variable" },
   { name: "event", value: "[MAP=]TYPE", summary: "struct of the records of a ring or perf buffer" },
   { name: "map", value: "NAME=ENTRIES", summary: "elements of a map; bytes of a ring" },

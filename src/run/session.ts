@@ -46,6 +46,8 @@ export interface RunOptions {
   readonly events?: Readonly<Record<string, string>>;
   /** Elements of maps, by name. */
   readonly mapSizes?: Readonly<Record<string, number>>;
+  /** Which programs to load, by name, where that is not what their sections say. */
+  readonly programs?: Readonly<Record<string, boolean>>;
   readonly places?: PlacesOf;
   /** Where the hook kind can filter only this process fires programs; its end is the run's. */
   readonly pid?: number;
@@ -118,12 +120,13 @@ export class RunSession implements Disposable {
   }
 
   #load(): Promise<BpfObject> {
-    const { kernel, globals, events, mapSizes = {}, logLevel } = this.#options;
+    const { kernel, globals, events, programs, mapSizes = {}, logLevel } = this.#options;
     return load(this.#spec, {
       kernel,
       maps: Object.fromEntries(Object.entries(mapSizes).map(([name, maxEntries]) => [name, { maxEntries }])),
       ...(globals && { globals }),
       ...(events && { events }),
+      ...(programs && { programs }),
       ...(logLevel !== undefined && { logLevel }),
     });
   }

@@ -54,6 +54,16 @@ describe.skipIf(!able)("objects", () => {
     expect(code).toBe(1);
   });
 
+  it("run without programs that are left out, and know those that there are", () => {
+    const sections = [{ section: `uprobe/${ticker}:0x10a` }, { section: "kprobe/no_such_function" }];
+    writeFileSync(join(folder, "two.bpf.o"), toElf(countingObject(sections)));
+    expect(run("two.bpf.o", "-c", ticker).code).toBe(1);
+    const { err, code } = run("two.bpf.o", "-c", ticker, "--without", "count_1");
+    expect(err).toBe("Attached 1 program: count_0\n");
+    expect(code).toBe(0);
+    expect(run("two.bpf.o", "--without", "count_7").err).toContain("It has count_0, count_1");
+  });
+
   it("count, and leave nothing behind", () => {
     const sections = [{ section: `uprobe/${ticker}:0x10a` }, { section: "xdp", result: 2 }];
     writeFileSync(join(folder, "count.bpf.o"), toElf(countingObject(sections)));

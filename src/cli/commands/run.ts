@@ -92,6 +92,7 @@ async function runObject(
       globals: globalsOf(spec, pairs("set")),
       events: eventsOf(spec, all.get("event") ?? []),
       mapSizes: Object.fromEntries(pairs("map").map(([name, size]) => [name, Number(size)])),
+      programs: Object.fromEntries((all.get("without") ?? []).map((name) => [name, false])),
       places: placesOf(options, new Map(pairs("attach")), invocation),
       ...(pid !== undefined && { pid }),
       ...(command !== undefined && { command }),

@@ -14,6 +14,9 @@ const root = join(import.meta.dirname, "..", "..");
 /** What skeletons import from, as their files lie below. */
 const module = "../../src/index.ts";
 
+/** Milliseconds that a compiler may take on a machine that does much else. */
+const COMPILER = 120_000;
+
 let folder: string;
 beforeAll(() => {
   mkdirSync(join(root, ".cache"), { recursive: true });
@@ -65,41 +68,50 @@ export async function total(): Promise<number> {
 `;
 
 describe("a skeleton", () => {
-  it("fails the build where a C type that is used was changed", async () => {
-    write("same.skel.ts", {});
-    write("member.skel.ts", { pid: "tgid" });
-    write("wider.skel.ts", { wide: true });
-    write("renamed.skel.ts", { program: "transmit" });
-    write("enumerator.skel.ts", { busy: "ACTIVE" });
-    write("odd.skel.ts", { odd: true });
-    writeFileSync(join(folder, "part.skel.ts"), subskeletonModule(probeObject({}), { name: "part", module }));
-    const found = await compile({
-      "same.ts": user("same.skel.ts"),
-      "member.ts": user("member.skel.ts"),
-      "wider.ts": user("wider.skel.ts"),
-      "renamed.ts": user("renamed.skel.ts"),
-      "enumerator.ts": user("enumerator.skel.ts"),
-      "odd.ts": `
+  it(
+    "fails the build where a C type that is used was changed",
+    async () => {
+      write("same.skel.ts", {});
+      write("member.skel.ts", { pid: "tgid" });
+      write("wider.skel.ts", { wide: true });
+      write("renamed.skel.ts", { program: "transmit" });
+      write("enumerator.skel.ts", { busy: "ACTIVE" });
+      write("odd.skel.ts", { odd: true });
+      writeFileSync(
+        join(folder, "part.skel.ts"),
+        subskeletonModule(probeObject({}), { name: "part", module }),
+      );
+      const found = await compile({
+        "same.ts": user("same.skel.ts"),
+        "member.ts": user("member.skel.ts"),
+        "wider.ts": user("wider.skel.ts"),
+        "renamed.ts": user("renamed.skel.ts"),
+        "enumerator.ts": user("enumerator.skel.ts"),
+        "odd.ts": `
         import { load } from "./odd.skel.ts";
         const object = await load();
         export const odd: [number, number] = [object.maps.counts.get({ "a b": 1 }) ? 1 : 0, object.globals["class"]];
       `,
-      "part.ts": `
+        "part.ts": `
         import { of } from "./part.skel.ts";
         import { load } from "./same.skel.ts";
         export const busy: number = of(await load()).globals.busy;
       `,
-    });
-    expect(found).toEqual({
-      "member.ts": ["Property 'pid' does not exist on type 'Event'."],
-      "wider.ts": [expect.stringMatching(/^Operator '\+' cannot be applied to types 'bigint' and 'number'/)],
-      "renamed.ts": [
-        expect.stringContaining("'send' does not exist in type"),
-        "Property 'send' does not exist on type 'Programs'.",
-      ],
-      "enumerator.ts": [expect.stringContaining("Property 'BUSY' does not exist")],
-    });
-  });
+      });
+      expect(found).toEqual({
+        "member.ts": ["Property 'pid' does not exist on type 'Event'."],
+        "wider.ts": [
+          expect.stringMatching(/^Operator '\+' cannot be applied to types 'bigint' and 'number'/),
+        ],
+        "renamed.ts": [
+          expect.stringContaining("'send' does not exist in type"),
+          "Property 'send' does not exist on type 'Programs'.",
+        ],
+        "enumerator.ts": [expect.stringContaining("Property 'BUSY' does not exist")],
+      });
+    },
+    COMPILER,
+  );
 
   it("of a damaged object is a typed error, or a module that compiles as text", () => {
     const object = toElf(testObject());

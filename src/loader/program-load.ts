@@ -58,8 +58,8 @@ function loadWithLog(
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       if (error.errno === ERRNO.ENOSPC && size < LARGEST_LOG) continue;
-      // Without a log the verifier was never reached: the call itself is at fault.
-      if (error.log === "") throw new ProgramLoadError(program.name, error);
+      // Without a log the verifier was never reached, and with EAGAIN it was interrupted: the call itself is at fault.
+      if (error.log === "" || error.errno === ERRNO.EAGAIN) throw new ProgramLoadError(program.name, error);
       throw new VerifierError(program, error.log, error, btf);
     }
   }

@@ -39,6 +39,21 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
       }),
   },
   {
+    what: "btf_id of maps without types, after one that has them",
+    why: "since Linux 6.18 the kernel leaves the field alone, and bpftool does not clear it between maps",
+    applies: has("map", "show"),
+    level: (text) =>
+      text
+        .replace(/\n\tbtf_id \d+(?: {2}(frozen))?/g, (_, frozen?: string) => (frozen ? "\n\tfrozen" : ""))
+        .replace(/,\s*"btf_id": ?\d+/g, ""),
+  },
+  {
+    what: "flow_dissector in net show",
+    why: "bpftool's JSON has a name without an object there, which is no JSON; bpfkit's has an object",
+    applies: has("net", "show"),
+    level: (text) => text.replace(/("flow_dissector": ?\[)\s*\{?\s*("id": ?\d+)\s*\}?\s*\]/g, "$1$2]"),
+  },
+  {
     what: "exit code of link show LINK",
     why: "bpftool ends with 255 after showing a link that is there; bpfkit with 0",
     applies: has("link", "show"),

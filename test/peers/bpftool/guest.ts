@@ -122,7 +122,11 @@ async function runOwn(words: readonly string[]): Promise<Ran> {
 }
 
 function runPeer(words: readonly string[]): Ran {
-  const { stdout, stderr, status } = spawnSync(bpftool, words, { maxBuffer: MOST_OUTPUT });
+  // Keys of some maps are descriptors: 0 is the same file for both.
+  const { stdout, stderr, status } = spawnSync(bpftool, words, {
+    maxBuffer: MOST_OUTPUT,
+    stdio: ["inherit", "pipe", "pipe"],
+  });
   return { out: stdout.toString("latin1"), err: stderr.toString(), code: status ?? -1 };
 }
 

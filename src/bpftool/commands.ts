@@ -29,7 +29,7 @@ export const COMMANDS: readonly (ObjectRow | CommandRow)[] = [
       { name: "list", run: async (context) => (await import("./program-show.ts")).showPrograms(context) },
       {
         name: "dump",
-        usage: "dump xlated PROG [file FILE | [opcodes] [linum]]",
+        usage: "dump { xlated | jited } PROG [file FILE | [opcodes] [linum] [visual]]",
         run: async (context) => (await import("./program-dump.ts")).dumpProgram(context),
       },
       {

@@ -227,8 +227,8 @@ export const commands: readonly CommandRow[] = [
   ),
   toolCommand(
     "struct_ops",
-    "show and unload implementations of kernel structs",
-    "{show [MAP] | dump [MAP] | unregister MAP}",
+    "show, register and unload implementations of kernel structs",
+    "{show [MAP] | dump [MAP] | register OBJ [LINK_DIR] | unregister MAP}",
     [["bpfkit struct_ops dump", "each with the programs behind its members"]],
   ),
   toolCommand("iter", "pin iterators as files", "pin OBJ PATH [map MAP]", [

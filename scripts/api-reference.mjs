@@ -30,6 +30,8 @@ const GROUPS = [
   ],
   ["Types and values", "Shape ShapeField Codec Input compileCodec shapeOf parseBtf Btf"],
   ["Blueprints", "ObjectSpec MapSpec ProgramSpec"],
+  ["Linking, and small BTF", "linkObjects LinkInput minimizeBtf btfFromFile CoreUser CoreRelocation"],
+  ["Explanations", "explainVerifierLog VerifierVerdict RegisterState LoggedInsn SourcePlace"],
   [
     "The kernel",
     "openKernel KernelOptions Kernel Features BpfCommand BpfAttr BpfResult Fd MapInfo ProgramInfo",

@@ -20,7 +20,19 @@ export function parseBtf(bytes: Uint8Array, base?: Btf): Btf {
   return new Btf(readSections(bytes), base);
 }
 
-/** Reads a file that is raw BTF, or ELF with a `.BTF` section (a vmlinux, a BPF object, a kernel module). */
+/**
+ * Reads a file that is raw BTF, or ELF with a `.BTF` section (a vmlinux, a BPF object, a kernel module).
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs";
+ * import { btfFromFile } from "bpfkit";
+ *
+ * const types = btfFromFile(readFileSync("events.bpf.o"));
+ * console.log(types.findByName("event") !== undefined);
+ * // prints true
+ * ```
+ */
 export function btfFromFile(bytes: Uint8Array, base?: Btf): Btf {
   if (!isElf(bytes)) return parseBtf(bytes, base);
   const elf = new ElfFile(bytes);

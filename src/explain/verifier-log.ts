@@ -17,6 +17,7 @@ export interface LoggedInsn {
   readonly source?: SourcePlace;
 }
 
+/** A line of the program's source. */
 export interface SourcePlace {
   readonly text: string;
   /** Not told by kernels before 6.9. */
@@ -58,6 +59,23 @@ function lastLine(text: string): string {
   return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
+/**
+ * What a verifier log says, in words: what was rejected, where, why, what usually helps. Lines that a loader prints
+ * around the log are no matter, and neither is a log that was cut off.
+ *
+ * @example
+ * ```ts
+ * import { explainVerifierLog } from "bpfkit";
+ *
+ * const { reason, insn } = explainVerifierLog(`
+ * 6: (85) call bpf_map_lookup_elem#1
+ * 7: (79) r0 = *(u64 *)(r0 +0)
+ * R0 invalid mem access 'map_value_or_null'
+ * processed 7 insns (limit 1000000)`);
+ * console.log(reason, insn?.slot);
+ * // prints R0 invalid mem access 'map_value_or_null' 7
+ * ```
+ */
 export function explainVerifierLog(text: string): VerifierVerdict {
   const { log, program } = unwrap(text);
   const lines = log.split("\n").map((line) => line.trimEnd());

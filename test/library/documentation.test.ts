@@ -20,6 +20,7 @@ const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
   UserRingMap: "its programs need callbacks: test/library/c-object.test.ts",
   cc: "takes clang: test/library/c-object.test.ts",
   CError: "as cc",
+  linkObjects: "takes objects of a compiler: test/peers/linked-objects.test.ts",
   AttachError: "what it takes to see it depends on the kernel: docs/library.md",
   ElfError: "as BtfError",
   ObjectError: "as BtfError",

@@ -17,6 +17,20 @@ export interface CoreUser {
  * the members that are asked for, at their places. Kilobytes where the whole has megabytes; with it the objects
  * load on kernels of that build that have no BTF of their own.
  * @throws BtfError `btf/core` for a broken or ambiguous relocation
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs";
+ * import { btfFromFile, minimizeBtf, parseBtf } from "bpfkit";
+ *
+ * // Here the object's own types stand for a kernel's: of struct event its second member is asked for.
+ * const types = btfFromFile(readFileSync("events.bpf.o"));
+ * const event = types.findByName("event")!;
+ * const relocations = [{ typeId: event, access: "0:1", kind: 0 }];
+ * const small = parseBtf(minimizeBtf(types, [{ btf: types, relocations }]));
+ * console.log(small.members(small.findByName("event")!).map(({ name }) => name));
+ * // prints [ 'kind' ]
+ * ```
  */
 export function minimizeBtf(kernel: Btf, objects: Iterable<CoreUser>): Uint8Array<ArrayBuffer> {
   const used = new UsedTypes(kernel);

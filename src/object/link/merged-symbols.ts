@@ -61,6 +61,8 @@ class SymbolMerger {
   readonly #layout: SectionLayout;
   readonly #symbols: MergedSymbol[] = [];
   readonly #globals = new Map<string, OpenGlobal>();
+  /** Definitions that no BTF describes. */
+  readonly #untyped = new Set<string>();
   /** By merged section: its section symbol. */
   readonly #sectionSymbols = new Map<number, number>();
 
@@ -102,12 +104,17 @@ class SymbolMerger {
         `Symbol ${symbol.name} of ${object.name} has binding ${symbol.binding}`,
       );
     const id = types.get(symbol.name);
-    if (id === undefined)
+    if (this.#untyped.has(symbol.name) || (id === undefined && (special || this.#globals.has(symbol.name))))
       throw new ObjectError(
         "object/link",
-        `No BTF describes the global symbol ${symbol.name} of ${object.name}`,
+        `No BTF describes the global symbol ${symbol.name}, which ${object.name} shares`,
         ["Compile with -g"],
       );
+    if (id === undefined) {
+      // Nobody else may mean it: whether it would be the same cannot be told.
+      this.#untyped.add(symbol.name);
+      return this.#symbols.push(placed) - 1;
+    }
     return this.#addGlobal(object, placed, { object: at, id });
   }
 

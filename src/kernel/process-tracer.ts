@@ -81,8 +81,6 @@ export type TraceStop =
       readonly pid: number;
       readonly number: number;
       readonly args: BigUint64Array;
-      /** AUDIT_ARCH_*: which table the number is of. */
-      readonly arch: number;
     }
   | { readonly kind: "exit"; readonly pid: number; readonly result: bigint; readonly failed: boolean }
   | { readonly kind: "fork"; readonly pid: number; readonly child: number; readonly how: ForkKind }

@@ -585,8 +585,10 @@ class LinuxProcessTracer implements ProcessTracer {
       const args = new BigUint64Array(6);
       for (let index = 0; index < 6; index++)
         args[index] = this.#info.getBigUint64(SYSCALL_INFO.entryArguments + index * 8, true);
-      if (calls === "all" || passesFilter(calls, number, args))
-        return { kind: "entry", pid, number, args, arch: this.#info.getUint32(SYSCALL_INFO.arch, true) };
+      // The numbers of 32-bit programs are of another table.
+      const own = this.#info.getUint32(SYSCALL_INFO.arch, true) === this.#layout.audit;
+      if (own && (calls === "all" || passesFilter(calls, number, args)))
+        return { kind: "entry", pid, number, args };
     }
     this.#continue(tracee, 0);
     return undefined;

@@ -21,13 +21,13 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   sessions,
   attachment,
   running,
-  embedded,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;
 /** What does not depend on the kernel is seen on one. */
 const ONCE: Readonly<Record<string, readonly Scenario[]>> = {
   errors,
+  embedded,
   // Ten programs, each compiled and run: minutes where there is no KVM.
   ...(ALL && { examples, replacing }),
 };

@@ -103,6 +103,15 @@ describe.each(KERNELS)("on $name", ({ skip, embedded }) => {
         expect(() => object.events("counts")).toThrow("no ring buffer");
       });
 
+      it("has the part of a library that was linked in, or says what is missing", async () => {
+        using object = await load<TestObject>(testObject());
+        const names = { programs: ["send"], maps: ["counts"], globals: ["sent"] };
+        expect(object.part(names)).toBe(object);
+        expect(() => object.part({ ...names, programs: ["nope"] })).toThrow("has no program nope");
+        expect(() => object.part({ ...names, maps: ["nope"] })).toThrow("has no map nope");
+        expect(() => object.part({ ...names, globals: ["nope"] })).toThrow("has no global variable nope");
+      });
+
       it("takes constants and changes at load", async () => {
         using object = await load<TestObject>(testObject(), {
           globals: { factor: 5 },

@@ -9,11 +9,17 @@ export const KFUNCS = [
   "bpf_rcu_read_unlock",
   "bpf_preempt_disable",
   "bpf_preempt_enable",
+  "bpf_task_acquire",
+  "bpf_task_release",
+  "bpf_task_from_pid",
 ] as const;
 export type KfuncName = (typeof KFUNCS)[number];
 
 /** In the machine's table of helpers they follow the helpers. */
 export const KFUNC_BASE = 1024;
+
+/** In that table, what calls become that no kernel could do. */
+export const MISSING_FUNCTION: number = KFUNC_BASE - 1;
 
 export function kfuncNumber(name: string): number | undefined {
   const index = KFUNCS.findIndex((candidate) => candidate === name);

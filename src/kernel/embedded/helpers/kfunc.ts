@@ -1,7 +1,8 @@
+import { BpfkitError } from "../../../errors.ts";
 import { ERRNO } from "../../../uapi/index.ts";
 import type { Helper } from "../vm/index.ts";
 import type { World } from "../world.ts";
-import { KFUNCS, KFUNC_BASE } from "./kfunc-names.ts";
+import { KFUNCS, KFUNC_BASE, MISSING_FUNCTION } from "./kfunc-names.ts";
 import type { KfuncName } from "./kfunc-names.ts";
 
 const { EINVAL, E2BIG } = ERRNO;
@@ -11,8 +12,19 @@ const MAX_LOOPS = 8 * 1024 * 1024;
 const nothing: Helper = { params: [], result: "i64", call: () => 0n };
 const first: Helper = { params: ["i64"], result: "i64", call: (pointer: bigint) => pointer };
 
+const missing: Helper = {
+  params: [],
+  result: "i64",
+  call: () => {
+    throw new BpfkitError("it needs a type or a function that this kernel has not, and did not ask first", {
+      code: "vm/fault",
+    });
+  },
+};
+
 /** Kernel functions, behind the helpers in the machine's table. */
-export function kfuncRows({ memory }: World): [number, Helper][] {
+export function kfuncRows(world: World): [number, Helper][] {
+  const { memory } = world;
   const { view } = memory;
   const end = (iterator: number): void => memory.setU64(iterator, 0n);
   // struct bpf_iter_num: s32 cur, s32 end.
@@ -23,6 +35,13 @@ export function kfuncRows({ memory }: World): [number, Helper][] {
     bpf_rcu_read_unlock: nothing,
     bpf_preempt_disable: nothing,
     bpf_preempt_enable: nothing,
+    bpf_task_acquire: first,
+    bpf_task_release: nothing,
+    bpf_task_from_pid: {
+      params: ["i32"],
+      result: "i64",
+      call: (pid: number) => memory.pointer(world.task(pid)?.address ?? 0),
+    },
     bpf_iter_num_new: {
       params: ["i32", "i32", "i32"],
       result: "i32",
@@ -58,5 +77,8 @@ export function kfuncRows({ memory }: World): [number, Helper][] {
       },
     },
   };
-  return KFUNCS.map((name, index) => [KFUNC_BASE + index, functions[name]]);
+  return [
+    [MISSING_FUNCTION, missing],
+    ...KFUNCS.map((name, index): [number, Helper] => [KFUNC_BASE + index, functions[name]]),
+  ];
 }

@@ -55,7 +55,8 @@ export function taskHelpers(world: World): HelperRow[] {
     wideHelper("get_current_ancestor_cgroup_id", ["number"], (level) =>
       level === 0 ? 1n : level === 1 ? task().cgroupId : 0n,
     ),
-    helper("current_task_under_cgroup", ["address", "number"], () => -EINVAL),
+    // No cgroup can be in such a map.
+    helper("current_task_under_cgroup", ["address", "number"], () => -ERRNO.EAGAIN),
     helper("get_ns_current_pid_tgid", ["wide", "wide", "address", "number"], (_device, _inode, to, size) => {
       if (size !== 8) return -EINVAL;
       memory.setU32(to, task().pid);

@@ -1,7 +1,7 @@
 import { BPF_F, BPF_MAP_TYPE, ERRNO } from "../../../uapi/index.ts";
 import { ArrayMap, PerCpuArrayMap } from "./array.ts";
 import { BloomFilter } from "./bloom.ts";
-import { ArrayOfMaps, HashOfMaps, PerfEventArray, ProgramArray } from "./handles.ts";
+import { ArrayOfMaps, CgroupArray, HashOfMaps, PerfEventArray, ProgramArray } from "./handles.ts";
 import { HashMap } from "./hash.ts";
 import { LpmTrie } from "./lpm-trie.ts";
 import { ENOTSUPP } from "./map.ts";
@@ -122,6 +122,7 @@ const MAP_TYPES: ReadonlyMap<number, MapType> = new Map<number, MapType>([
     BPF_MAP_TYPE.PERF_EVENT_ARRAY,
     { make: PerfEventArray, flags: HANDLE_FLAGS | BPF_F.PRESERVE_ELEMS, check: handles },
   ],
+  [BPF_MAP_TYPE.CGROUP_ARRAY, { make: CgroupArray, flags: HANDLE_FLAGS, check: handles }],
   [BPF_MAP_TYPE.ARRAY_OF_MAPS, { make: ArrayOfMaps, flags: HANDLE_FLAGS, check: handles }],
   [BPF_MAP_TYPE.HASH, { make: HashMap, flags: HASH_FLAGS, check: hash(false, false), typed: true }],
   [BPF_MAP_TYPE.PERCPU_HASH, { make: HashMap, flags: HASH_FLAGS, check: hash(true, false), typed: true }],

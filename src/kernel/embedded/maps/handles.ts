@@ -121,6 +121,21 @@ export class PerfEventArray extends HandleArray<KernelObject> {
   }
 }
 
+/** Cgroups; their descriptors are the real kernel's, so none of them can be put here. */
+export class CgroupArray extends HandleArray<KernelObject> {
+  override read(): number {
+    return -ENOTSUPP;
+  }
+
+  protected override open(): number {
+    return -ERRNO.EBADF;
+  }
+
+  protected override idOf(): number {
+    return -ENOTSUPP;
+  }
+}
+
 /** An array of maps: programs get the inner map's address. */
 export class ArrayOfMaps extends HandleArray<BpfMap> {
   readonly #addresses: number;

@@ -9,7 +9,7 @@ import type { BpfAttr } from "../../index.ts";
 import { KernelFailure, failure } from "../kernel-object.ts";
 import { ArrayMap, BpfMap } from "../maps/index.ts";
 import { allowsHelper } from "../helpers/allowed.ts";
-import { KFUNC_BASE, kfuncNumber } from "../helpers/kfunc-names.ts";
+import { KFUNC_BASE, MISSING_FUNCTION, kfuncNumber } from "../helpers/kfunc-names.ts";
 import type { Executable } from "../vm/index.ts";
 import type { World } from "../world.ts";
 import { BtfObject } from "./btf-object.ts";
@@ -19,6 +19,11 @@ import { BpfProgram, isGplCompatible } from "./program.ts";
 const MAX_INSNS = 1_000_000;
 const MOST_TYPES = Math.max(...Object.values(BPF_PROG_TYPE));
 const KNOWN_FLAGS = 0xff;
+/**
+ * What loaders make of instructions whose CO-RE relocation failed: calls of helpers from this number on (tools/lib/bpf).
+ * The verifier does not look at them where a program asks first whether there is such a field.
+ */
+const FAILED_RELOCATION = 195_896_080;
 /** Programs that read the kernel's structs by their BTF types: what is not there reads as 0. */
 const TYPED: ReadonlySet<number> = new Set([
   BPF_PROG_TYPE.TRACING,
@@ -199,6 +204,10 @@ class Resolving {
   #call(insn: Insn, slot: number): void {
     if (insn.src === CALL.KFUNC) return this.#kernelFunction(insn, slot);
     if (insn.src !== CALL.HELPER) return;
+    if (insn.imm >= FAILED_RELOCATION) {
+      this.insns[slot] = { ...insn, imm: MISSING_FUNCTION };
+      return;
+    }
     const name = HELPER_NAMES.get(insn.imm);
     if (name === undefined || insn.imm === 0) throw this.#refuse(slot, `invalid func unknown#${insn.imm}`);
     if (!allowsHelper(this.#attr.prog_type, insn.imm))

@@ -42,6 +42,11 @@ it("survives any text", () => {
   );
 });
 
+test("hexadecimal digits need their 0x", () => {
+  expect(usdtArguments("8@$-0xA2", "x64")?.[0]?.place).toEqual({ kind: "constant", value: -162n });
+  expect(usdtArguments("8@$A2", "x64")).toBeUndefined();
+});
+
 test("the layout is that of usdt.bpf.h before and since libbpf 1.7", () => {
   const args = usdtArguments("-2@-96(%rbp) 1@(%rbp,%rax,8)", "x64")!;
   const old = encodeSpec(args.slice(0, 1), 7n, 208)!;

@@ -19,7 +19,7 @@ export interface UsdtArgument {
 /** One argument and what follows it: `-4@%edi 8@-16(%rbp)`. */
 const SIZE = /^\s*(-?\d+)\s*@\s*/;
 const X64 = {
-  constant: /^\$(-?(?:0x)?[0-9a-f]+)(?=\s|$)\s*/i,
+  constant: /^\$(-?(?:0x[0-9a-f]+|\d+))(?=\s|$)\s*/i,
   memory: /^(-?\d*)\s*\(\s*%(\w+)\s*(?:,\s*%(\w+)\s*(?:,\s*(\d+)\s*)?)?\)\s*/,
   register: /^%(\w+)\s*/,
 } as const;

@@ -74,6 +74,7 @@ export class World implements MapHost, Runner {
   #tailCalls = 0;
   readonly #maps = new Map<number, BpfMap>();
   readonly #cells: number;
+  readonly #helpers: Helpers;
   #types: Btf | undefined;
 
   constructor(options: WorldOptions, helpers: (world: World) => Helpers) {
@@ -99,9 +100,10 @@ export class World implements MapHost, Runner {
         if (ring) this.wake(ring);
       },
     });
+    this.#helpers = helpers(this);
     this.machine = new Machine({
       memory: buffer,
-      helpers: helpers(this),
+      helpers: this.#helpers,
       ...(Number.isFinite(options.fuel) && { fuel: options.fuel }),
       pointerHigh: POINTER_HIGH,
       heap: this.memory,
@@ -158,6 +160,10 @@ export class World implements MapHost, Runner {
 
   wake(map: KernelObject): void {
     this.readiness.wake(map);
+  }
+
+  hasHelper(id: number): boolean {
+    return this.#helpers.has(id);
   }
 
   /** Types of the kernel, where the event source or the user gave some. */

@@ -3,7 +3,7 @@ import type { BpfProgTypeName } from "../../../uapi/index.ts";
 
 /**
  * Which helpers programs of a type may call, by their numbers: what Linux 6.18 says when it is asked for each
- * of them by a program of that type (scripts/helpers-by-type.mjs). Types that are not here may call all.
+ * of them by a program of that type (test/conformance/helpers.test.ts asks again). Types that are not here may call all.
  */
 const COMMON =
   "1-3 5-8 12 14-17 22 35 37 42 55 80 87-89 93-94 105-106 109 112-115 117-118 120 123 125 130-134 141 148-149 153-154 156-158 164-165 169-172 175-177 180-182 191 194-195 197-203 208-211";

@@ -210,6 +210,7 @@ class Resolving {
     }
     const name = HELPER_NAMES.get(insn.imm);
     if (name === undefined || insn.imm === 0) throw this.#refuse(slot, `invalid func unknown#${insn.imm}`);
+    if (!this.#world.hasHelper(insn.imm)) throw this.#refuse(slot, `unknown func bpf_${name}#${insn.imm}`);
     if (!allowsHelper(this.#attr.prog_type, insn.imm))
       throw this.#refuse(slot, `program of this type cannot use helper bpf_${name}#${insn.imm}`);
     if (helperPrototypes(name)[0]?.gplOnly && !isGplCompatible(this.#attr.license))

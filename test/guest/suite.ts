@@ -28,8 +28,8 @@ const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;
 const ONCE: Readonly<Record<string, readonly Scenario[]>> = {
   errors,
   embedded,
-  // Ten programs, each compiled and run: minutes where there is no KVM.
-  ...(ALL && { examples, replacing }),
+  examples,
+  replacing,
 };
 const ONCE_ON: KernelName = "6.12";
 

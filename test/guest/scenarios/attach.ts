@@ -59,27 +59,58 @@ export const attachment: readonly Scenario[] = [
       const rows = ROWS.filter(({ since }) => isSince(guest, since));
       await guest.write("/tmp/ticker", usdtExecutable(3));
       await guest.write("/tmp/count.bpf.o", toElf(countingObject(rows)));
-      // Links of perf events came with 5.15: what is no link cannot be pinned.
-      if (!isSince(guest, "5.15")) return;
+      const loads = [...new Set(rows.flatMap((row) => row.load ?? []))].join("\n");
+      await guest.write("/tmp/load.sh", Buffer.from(`${loads}\n`));
       await guest.shell("chmod +x /tmp/ticker");
-      await guest.shell("./bpfkit prog loadall /tmp/count.bpf.o /sys/fs/bpf/count autoattach");
-      for (const load of new Set(rows.flatMap((row) => row.load ?? []))) await guest.shell(load);
-      const dumped: unknown = JSON.parse(await guest.shell("./bpfkit map -j dump name hits"));
-      await guest.shell("rm -r /sys/fs/bpf/count");
-      expect(silent(rows, dumped)).toEqual([]);
+      const { stdout, stderr } = await guest.run(
+        "./bpfkit run /tmp/count.bpf.o -f json -c".split(" ").concat("sh /tmp/load.sh"),
+      );
+      expect(stderr).toContain(`Attached ${rows.length} programs`);
+      const fired = firedElements(stdout);
+      const silent = rows.filter(({ load }, index) => load !== undefined && !fired.has(index));
+      expect(silent.map(({ section }) => section)).toEqual([]);
       expect(await guest.shell("./bpfkit link show")).toBe("");
+    },
+  },
+  {
+    name: "links are pinned by autoattach, and fire when nobody runs any more",
+    // What is no link cannot be pinned: perf events became links in 5.15.
+    skip: (guest) => (isSince(guest, "5.15") ? undefined : "perf events are no links before 5.15"),
+    run: async (guest) => {
+      const sections = [{ section: "kprobe/vfs_read" }, { section: "xdp", result: 2 }];
+      await guest.write("/tmp/pin.bpf.o", toElf(countingObject(sections)));
+      const loaded = await guest.run(
+        "./bpfkit prog loadall /tmp/pin.bpf.o /sys/fs/bpf/pin autoattach".split(" "),
+      );
+      expect(loaded.stderr).toMatch(/count_1 does not support autoattach.*a network interface/);
+      expect(loaded.code).toBe(0);
+      await guest.shell(READ);
+      expect(await guest.shell("./bpfkit link show")).toMatch(/perf_event|kprobe/);
+      expect(await guest.shell("./bpfkit map dump name hits")).not.toMatch(
+        /key: 00 00 00 00 {2}value: 00 00/,
+      );
+      await guest.shell("rm -r /sys/fs/bpf/pin");
+      expect(await guest.shell("./bpfkit link show")).toBe("");
+    },
+  },
+  {
+    name: "Ctrl-C ends a run, with the maps",
+    run: async (guest) => {
+      const sections = [{ section: "tracepoint/sched/sched_process_exec" }];
+      await guest.write("/tmp/exec.bpf.o", toElf(countingObject(sections)));
+      const running = guest.start("./bpfkit run /tmp/exec.bpf.o".split(" "));
+      await running.waitFor(/Attached 1 program: count_0/);
+      await guest.shell(READ);
+      running.signal("SIGINT");
+      const { stdout, code } = await running.end;
+      expect(stdout).toMatch(/^hits:\n {2}0: /m);
+      expect(code).toBe(0);
     },
   },
 ];
 
-/** Sections that should have fired, and did not. */
-function silent(rows: readonly HookRow[], dumped: unknown): string[] {
-  const elements = Array.isArray(dumped) ? dumped : [];
-  return rows
-    .filter(({ load }, index) => load !== undefined && !fired(elements[index]))
-    .map(({ section }) => section);
-}
-
-function fired(element: unknown): boolean {
-  return /"value":\[(?!("0x00",?){8}\])/.test(JSON.stringify(element) ?? "");
+/** Keys of map `hits` that count something, of the JSON of a run. */
+export function firedElements(stdout: string): ReadonlySet<number> {
+  const line = stdout.split("\n").find((text) => text.startsWith('{"type":"map","map":"hits"'));
+  return new Set(Array.from(line?.matchAll(/"key":(\d+)/g) ?? [], ([, key]) => Number(key)));
 }

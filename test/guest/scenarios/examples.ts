@@ -110,7 +110,7 @@ const EXAMPLES: readonly Example[] = [
     run: async (guest) => {
       const { stdout } = await run(guest, "process-creation", "-c", "sh -c 'cat /proc/version; true'");
       expect(stdout).toMatch(
-        /^programs pid=\d+ ppid=\d+ uid=0 cgroup=\d+ comm=cat parent=sh args="cat \/proc\/version"$/m,
+        /^programs pid=\d+ ppid=\d+ uid=0 cgroup=\d+ comm=\S+ parent=sh args="cat \/proc\/version"$/m,
       );
     },
   },
@@ -170,7 +170,9 @@ const EXAMPLES: readonly Example[] = [
   {
     name: "exec-policy",
     run: async (guest) => {
-      const modules = await guest.shell("cat /sys/kernel/security/lsm 2>/dev/null || true");
+      const modules = await guest.shell(
+        "mount -t securityfs none /sys/kernel/security 2>/dev/null; cat /sys/kernel/security/lsm 2>/dev/null || true",
+      );
       const program = "/tmp/forbidden";
       await guest.shell(`cp /bin/busybox ${program}`);
       const load = ["-c", `sh -c '${program} true; echo ended with $?'`];

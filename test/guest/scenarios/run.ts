@@ -3,7 +3,7 @@ import { toElf } from "../../../src/object/index.ts";
 import { countingObject } from "../../attach/counting-object.ts";
 import type { Guest } from "../guest.ts";
 import type { Scenario } from "../scenario.ts";
-import { isSince } from "./attach.ts";
+import { firedElements, isSince } from "./attach.ts";
 
 interface PlaceRow {
   readonly section: string;
@@ -69,8 +69,7 @@ export const running: readonly Scenario[] = [
       ]);
       expect(stderr).toContain(`Attached ${rows.length} programs`);
       expect(code).toBe(0);
-      const line = stdout.split("\n").find((text) => text.startsWith('{"type":"map","map":"hits"'));
-      const fired = new Set(Array.from(line?.matchAll(/"key":(\d+)/g) ?? [], ([, key]) => Number(key)));
+      const fired = firedElements(stdout);
       expect(rows.filter((_, index) => !fired.has(index)).map(({ section }) => section)).toEqual([]);
       expect(await guest.shell("./bpfkit link show; ip link show lo | grep -c xdp || true")).toBe("0\n");
     },

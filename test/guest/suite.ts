@@ -9,6 +9,7 @@ import { examples } from "./scenarios/examples.ts";
 import { replacing } from "./scenarios/freplace.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
+import { programs } from "./scenarios/programs.ts";
 import { running } from "./scenarios/run.ts";
 import { sessions } from "./scenarios/sessions.ts";
 import { Unavailable } from "./unavailable.ts";
@@ -21,6 +22,8 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   sessions,
   attachment,
   running,
+  programs,
+  embedded,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;

@@ -23,7 +23,6 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   attachment,
   running,
   programs,
-  embedded,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { copyForOthers } from "../copy-for-others.ts";
 
 const BPFKIT = resolve("dist/bin/bpfkit.js");
-/** nobody, who may ask the kernel for nothing; it must be able to read the build. */
+/** nobody, who may ask the kernel for nothing. */
 const NOBODY = { uid: 65_534, gid: 65_534 } as const;
 
 interface Run {
@@ -12,8 +13,15 @@ interface Run {
   readonly err: string;
 }
 
-function trace(args: readonly string[], options: { readonly uid?: number; readonly gid?: number } = {}): Run {
-  const child = spawnSync(process.execPath, [BPFKIT, "trace", ...args], {
+interface Runner {
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Another build than the checkout's. */
+  readonly program?: string;
+}
+
+function trace(args: readonly string[], { program = BPFKIT, ...options }: Runner = {}): Run {
+  const child = spawnSync(process.execPath, [program, "trace", ...args], {
     encoding: "utf8",
     timeout: 30_000,
     cwd: "/",
@@ -121,8 +129,10 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
   test.skipIf(process.getuid?.() !== 0)(
     "an ordinary user gets it where the kernel refuses, and is told so",
     () => {
-      const file = resolve("examples/process-creation.bt");
-      const { code, out, err } = trace([file, "-c", SCRIPT], NOBODY);
+      using copy = copyForOthers();
+      const file = resolve(copy.folder, "examples/process-creation.bt");
+      const nobody = { ...NOBODY, program: resolve(copy.folder, "dist/bin/bpfkit.js") };
+      const { code, out, err } = trace([file, "-c", SCRIPT], nobody);
       expect(code).toBe(0);
       expect(err.split("\n")[0]).toMatch(/^bpf\(2\) is refused here \(E\w+\): .*embedded kernel/);
       const rows = out
@@ -132,7 +142,7 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
       expect(rows[0]).toEqual(["TIME", "PID", "CGROUP", "PPID", "COMM", "ARGS"]);
       expect(rows[1]?.slice(4).join(" ")).toMatch(/^sh \S*sh -c \/bin\/true; exit 3$/);
       expect(rows[2]?.slice(3)).toEqual([rows[1]?.[1], "sh", "/bin/true"]);
-      const alone = trace(["-e", 'BEGIN { printf("%d\\n", uid); exit(); }'], NOBODY);
+      const alone = trace(["-e", 'BEGIN { printf("%d\\n", uid); exit(); }'], nobody);
       expect(alone).toMatchObject({ code: 0, out: expect.stringContaining(String(NOBODY.uid)) });
     },
   );

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { copyForOthers } from "../copy-for-others.ts";
 
 const launcher = resolve("bpfkit");
 const folder = mkdtempSync(join(tmpdir(), "bpfkit-cli-"));
@@ -222,6 +223,7 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
   });
 
   it("names the missing capability", () => {
+    using copy = copyForOthers();
     const { stderr, status } = spawnSync(
       "setpriv",
       [
@@ -229,7 +231,7 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
         "65534",
         "--clear-groups",
         "--bounding-set=-all",
-        launcher,
+        join(copy.folder, "bpfkit"),
         "trace",
         "--kernel",
         "linux",

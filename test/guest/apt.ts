@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Unavailable } from "./unavailable.ts";
 
@@ -84,9 +85,12 @@ export function install(packages: readonly string[]): void {
   run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...packages], "/", env);
 }
 
+/** apt does not wait for another apt: test files that run side by side take turns. */
+const LOCK: string = join(tmpdir(), "bpfkit-apt.lock");
+
 function run(command: string, args: readonly string[], cwd: string, env?: NodeJS.ProcessEnv): string {
   try {
-    return execFileSync(command, args, {
+    return execFileSync("flock", [LOCK, command, ...args], {
       cwd,
       encoding: "utf8",
       maxBuffer: 1 << 28,

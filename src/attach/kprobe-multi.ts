@@ -1,4 +1,5 @@
 import { SyscallError } from "../kernel/index.ts";
+import type { Fd, Kernel } from "../kernel/index.ts";
 import { BPF_ATTACH_TYPE, BPF_F, ERRNO } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { Attacher } from "./context.ts";
@@ -23,25 +24,44 @@ export const attachKprobeMulti: Attacher<"kprobe-multi"> = ({ kernel, cookie }, 
       : isWildcard(wanted)
         ? matchingFunctions(kernel, target, wanted)
         : { names: [wanted] };
-  const cookies = hook.cookies ?? (cookie === undefined ? undefined : functions.names.map(() => cookie));
   try {
-    const link = kernel.bpf("LINK_CREATE", {
-      prog_fd: program.fd,
-      attach_type:
-        mode === "session" ? BPF_ATTACH_TYPE.TRACE_KPROBE_SESSION : BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI,
-      ...(functions.addresses
-        ? { "kprobe_multi.addrs": new Uint8Array(functions.addresses.buffer) }
-        : { "kprobe_multi.syms": functions.names }),
-      "kprobe_multi.cnt": functions.names.length,
-      "kprobe_multi.flags": mode === "return" ? BPF_F.KPROBE_MULTI_RETURN : 0,
-      ...(cookies && { "kprobe_multi.cookies": new Uint8Array(BigUint64Array.from(cookies).buffer) }),
-    });
-    return new BpfLink(kernel, link);
+    return linkKprobes(
+      kernel,
+      program.fd,
+      functions,
+      mode,
+      hook.cookies ?? functions.names.map(() => cookie ?? 0n),
+    );
   } catch (cause) {
     if (!(cause instanceof SyscallError)) throw cause;
     throw explain(cause, target, functions.names, () => functionNames(kernel));
   }
 };
+
+/**
+ * One link of many functions. Cookies are always given: without them Linux 6.17 and 6.18 follow a null pointer once
+ * anybody reads the link's fdinfo (bpf_kprobe_multi_show_fdinfo in kernel/trace/bpf_trace.c).
+ */
+export function linkKprobes(
+  kernel: Kernel,
+  program: Fd,
+  { names, addresses }: ProbedFunctions,
+  mode: ProbeMode,
+  cookies: readonly bigint[],
+): BpfLink {
+  const link = kernel.bpf("LINK_CREATE", {
+    prog_fd: program,
+    attach_type:
+      mode === "session" ? BPF_ATTACH_TYPE.TRACE_KPROBE_SESSION : BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI,
+    ...(addresses
+      ? { "kprobe_multi.addrs": new Uint8Array(addresses.buffer) }
+      : { "kprobe_multi.syms": names }),
+    "kprobe_multi.cnt": names.length,
+    "kprobe_multi.flags": mode === "return" ? BPF_F.KPROBE_MULTI_RETURN : 0,
+    "kprobe_multi.cookies": new Uint8Array(BigUint64Array.from(cookies).buffer),
+  });
+  return new BpfLink(kernel, link);
+}
 
 function explain(
   cause: SyscallError,

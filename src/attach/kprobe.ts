@@ -1,11 +1,11 @@
 import { SyscallError } from "../kernel/index.ts";
 import type { Kernel } from "../kernel/index.ts";
-import { BPF_ATTACH_TYPE, BPF_F, ERRNO } from "../uapi/index.ts";
+import { BPF_ATTACH_TYPE, ERRNO } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
 import type { Attacher } from "./context.ts";
 import { missingHook, nameOf } from "./hooks.ts";
 import { functionNames } from "./kernel-functions.ts";
-import { BpfLink } from "./link.ts";
+import { linkKprobes } from "./kprobe-multi.ts";
 import { nearestHint } from "./nearest.ts";
 import { attachPerfEvent, onFirstCpu } from "./perf-link.ts";
 import { probePmu } from "./probe-pmu.ts";
@@ -15,14 +15,8 @@ export const attachKprobe: Attacher<"kprobe"> = (context, program, target) => {
   const name = nameOf(target);
   try {
     if (program.spec.expectedAttachType === BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI) {
-      const link = kernel.bpf("LINK_CREATE", {
-        prog_fd: program.fd,
-        attach_type: BPF_ATTACH_TYPE.TRACE_KPROBE_MULTI,
-        "kprobe_multi.syms": [target.function],
-        "kprobe_multi.cnt": 1,
-        "kprobe_multi.flags": target.return ? BPF_F.KPROBE_MULTI_RETURN : 0,
-      });
-      return new BpfLink(kernel, link);
+      const mode = target.return ? "return" : "entry";
+      return linkKprobes(kernel, program.fd, { names: [target.function] }, mode, [0n]);
     }
     const pmu = probePmu(kernel, "kprobe");
     if (!pmu) throw missingHook(context, target);

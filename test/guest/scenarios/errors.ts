@@ -126,7 +126,7 @@ export const errors: readonly Scenario[] = [
       refused(guest, {
         script: "BEGIN { while (1) { @ = 1; } }",
         message:
-          /verifier rejected this program: infinite loop detected.*\nBEGIN .*\n {20}\^~+\nHINT: A loop has no bound/,
+          /verifier rejected this program: infinite loop detected.*\nBEGIN .*\n {20}\^~+\nHINT: A loop has no end that the verifier can see/,
       }),
     ),
   },

@@ -24,8 +24,9 @@ const ROWS: readonly HookRow[] = [
   { section: "kretprobe/vfs_read", load: READ },
   { section: "ksyscall/openat", load: READ },
   { section: "kretsyscall/openat", load: READ },
-  { section: "kprobe.multi/vfs_rea?", since: "5.18", load: READ },
-  { section: "kretprobe.multi/vfs_read", since: "5.18", load: READ },
+  // They came with 5.18, but Debian's 6.1 has no CONFIG_FPROBE.
+  { section: "kprobe.multi/vfs_rea?", since: "6.6", load: READ },
+  { section: "kretprobe.multi/vfs_read", since: "6.6", load: READ },
   { section: "kprobe.session/vfs_rea*", since: "6.10", load: READ },
   { section: "uprobe/libc.so.6:malloc", load: NODE },
   { section: `uretprobe/${LIBC}:malloc@GLIBC_2.2.5`, load: NODE },

@@ -9,9 +9,14 @@ const PMU = "/sys/bus/event_source/devices";
 const KPROBE = { [`${PMU}/kprobe/type`]: "8\n", [`${PMU}/kprobe/format/retprobe`]: "config:0\n" };
 
 /** A kernel of which only files are known. */
-function context(files: Readonly<Record<string, string>>, trampolines = false): AttachContext {
+function context(
+  files: Readonly<Record<string, string>>,
+  trampolines = false,
+  name = "linux 6.1",
+): AttachContext {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nothing else is asked for
   const kernel = {
+    name,
     release: { text: "6.1" },
     files: { read: (path: string) => (files[path] === undefined ? undefined : Buffer.from(files[path])) },
   } as unknown as Kernel;
@@ -45,6 +50,13 @@ test("a kernel without kprobes: the option that it lacks, and what there is inst
       "They come with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS in the kernel's configuration",
       expect.stringContaining("fexit:f"),
     ],
+  });
+});
+
+test("the embedded kernel is not explained by the host's configuration", () => {
+  const config = { "/boot/config-6.1": "# CONFIG_KPROBES is not set\n" };
+  expect(attachError(context(config, false, "embedded"), kprobe)).toMatchObject({
+    hints: [expect.stringContaining("run as root"), expect.anything()],
   });
 });
 

@@ -1,0 +1,20 @@
+export type {
+  EndEntry,
+  Entry,
+  Environment,
+  EventEntry,
+  FileEntry,
+  HookEntry,
+  LostEntry,
+  MemoryPiece,
+  RecordedSelf,
+  TaskEndEntry,
+  TaskEntry,
+} from "./entry.ts";
+export { RecordingError } from "./error.ts";
+export { RecordingReader, recordingBytes } from "./reader.ts";
+export type { Damage, RecordingBytes } from "./reader.ts";
+export { taskChange } from "./task-fields.ts";
+export type { TaskChange, TaskRecord } from "./task-fields.ts";
+export { RecordingWriter } from "./writer.ts";
+export type { RecordingSink } from "./writer.ts";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import { btfFromFile, cHeaderBytes } from "../btf/index.ts";
+import { btfFromFile, cHeaderBytes, rawText } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
 import type { Arguments } from "./arguments.ts";
-import { rawJson, rawText } from "./btf-raw.ts";
+import { rawJson } from "./btf-raw.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { TypeSource } from "./kernel-types.ts";
 import { ToolError } from "./tool-error.ts";
@@ -27,9 +27,13 @@ export const dumpBtf: Command = async (context) => {
     });
     return { text: () => text, json: () => null };
   }
-  const ids = roots ?? Array.from({ length: btf.typeCount - btf.firstId }, (_, index) => btf.firstId + index);
+  const ids = roots ? Uint32Array.from(roots) : ownIds(btf);
   return { text: () => rawText(btf, ids), json: () => rawJson(btf, ids) };
 };
+
+function ownIds({ firstId, typeCount }: Btf): Uint32Array {
+  return new Uint32Array(typeCount - firstId).map((_, index) => firstId + index);
+}
 
 interface Style {
   readonly c: boolean;

@@ -32,10 +32,10 @@ export interface CommandContext {
 
 /**
  * What a command answers: text for people, data for machines. `text` is made only where it is asked for, and
- * holds its final newline.
+ * holds its final newline; a long one may come in pieces, each good until the next is asked for.
  */
 export interface Answer {
-  readonly text: () => string | Uint8Array;
+  readonly text: () => string | Uint8Array | Iterable<Uint8Array>;
   readonly json: () => Json;
   /** 0 if absent. */
   readonly exitCode?: number;

@@ -84,8 +84,14 @@ function seeHelp(object: string): string {
 
 async function print(answer: Answer | Stream, options: ToolOptions, host: ToolHost): Promise<number> {
   if (isStream(answer)) return printStream(answer, options, host);
-  host.out(options.json ? `${formatJson(answer.json(), options.pretty)}\n` : answer.text());
+  if (options.json) host.out(`${formatJson(answer.json(), options.pretty)}\n`);
+  else printText(answer.text(), host);
   return answer.exitCode ?? 0;
+}
+
+function printText(text: ReturnType<Answer["text"]>, host: ToolHost): void {
+  if (typeof text === "string" || text instanceof Uint8Array) return host.out(text);
+  for (const piece of text) host.out(piece);
 }
 
 async function printStream({ items }: Stream, options: ToolOptions, host: ToolHost): Promise<number> {
@@ -96,7 +102,7 @@ async function printStream({ items }: Stream, options: ToolOptions, host: ToolHo
       const { value, done } = await items.next();
       if (done === true) return value;
       if (options.json) host.out(`${empty ? "" : ","}${formatJson(value.json(), options.pretty, 1)}`);
-      else host.out(value.text());
+      else printText(value.text(), host);
       empty = false;
     }
   } finally {

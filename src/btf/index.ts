@@ -22,5 +22,8 @@ export { olderBtf, sanitizeBtf } from "./sanitize.ts";
 export type { BtfFeatures } from "./sanitize.ts";
 export { cHeader, cHeaderBytes } from "./dump/c-header.ts";
 export type { CHeaderOptions } from "./dump/c-header.ts";
+export { rawText } from "./dump/raw-text.ts";
+export { visitTypes } from "./dump/raw-types.ts";
+export type { RawVisitor } from "./dump/raw-types.ts";
 export { dedupBtf } from "./dedup.ts";
 export type { DeduplicatedBtf } from "./dedup.ts";

@@ -44,10 +44,17 @@ export class ByteSink {
     this.#length = at;
   }
 
-  /** A count in decimal. */
+  /** A count below 2^32 in decimal. */
   count(value: number): void {
-    if (value < 10) this.byte(DIGIT_ZERO + value);
-    else this.text(String(value));
+    let size = 1;
+    for (let limit = 10; value >= limit; limit *= 10) size++;
+    if (this.#length + size > this.#bytes.length) this.#grow(size);
+    this.#length += size;
+    for (let at = this.#length, left = value; size > 0; size--) {
+      const rest = Math.floor(left / 10);
+      this.#bytes[--at] = DIGIT_ZERO + left - rest * 10;
+      left = rest;
+    }
   }
 
   /** A new line, and so many tabs. */
@@ -57,14 +64,20 @@ export class ByteSink {
     for (let index = 0; index < tabs; index++) this.#bytes[this.#length++] = 0x09;
   }
 
-  /** What was written; a view, as long as nothing more is. */
-  finish(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#length);
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written since the last time; a view, as long as nothing more is. */
+  take(): Uint8Array<ArrayBuffer> {
+    const written = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    return written;
   }
 
   #grow(size: number): void {
     const least = this.#length + size;
-    if (least > MOST_SIZE) throw new BtfError("btf/too-large", "The C text of these types is without end");
+    if (least > MOST_SIZE) throw new BtfError("btf/too-large", "The text of these types is without end");
     const bytes = new Uint8Array(Math.max(least, this.#bytes.length * 2));
     bytes.set(this.#bytes);
     this.#bytes = bytes;

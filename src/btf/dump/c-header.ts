@@ -74,7 +74,7 @@ export function cHeaderBytes(
     writeKfuncs(table, writer);
   }
   writer.out.text(closing);
-  return writer.out.finish();
+  return writer.out.take();
 }
 
 /** Kernel functions for BPF programs are those that pahole tagged. */

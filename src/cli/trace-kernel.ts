@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
+import { BpfkitError } from "../errors.ts";
 import { SyscallError, type Kernel, type ProcessHost } from "../kernel/index.ts";
-import { openKernel, openTracingKernel } from "../open-kernel.ts";
+import { kernelName, openKernel, openTracingKernel } from "../open-kernel.ts";
 import { BPF_PROG_TYPE, ERRNO } from "../uapi/index.ts";
 import type { ParsedArguments } from "./arguments.ts";
 
@@ -10,23 +11,31 @@ export interface TraceKernel extends Disposable {
   readonly processes?: ProcessHost;
 }
 
-/** The running kernel, or the embedded one where it is asked for, or where the running kernel refuses programs. */
+/** The running kernel, or the embedded one where the option or BPFKIT_KERNEL asks for it, or where the running kernel refuses programs. */
 export async function openTraceKernel(
   { options }: ParsedArguments,
   btf: string | undefined,
 ): Promise<TraceKernel> {
-  const choice = options.get("kernel");
-  if (choice === "embedded") return embedded();
+  const choice = options.get("kernel") ?? (process.env["BPFKIT_KERNEL"] || undefined);
+  if (choice !== undefined && kernelName(choice) === "embedded") return embedded(options.get("btf"));
   const kernel = await openKernel(btf === undefined ? {} : { btf });
   const fixed = choice !== undefined || options.has("info") || options.has("debug");
   const refusal = fixed ? undefined : refusalOf(kernel);
   if (refusal === undefined) return { kernel, [Symbol.dispose]: () => kernel[Symbol.dispose]() };
   kernel[Symbol.dispose]();
   writeSync(2, `bpf(2) is refused here (${refusal}): running on bpfkit's embedded kernel, under ptrace\n`);
-  return embedded();
+  return embedded(options.get("btf"));
 }
 
-async function embedded(): Promise<TraceKernel> {
+async function embedded(btf: string | undefined): Promise<TraceKernel> {
+  if (btf !== undefined)
+    throw new BpfkitError("--btf is for the running kernel: the embedded kernel has BTF of its own", {
+      code: "cli/option",
+      hints: [
+        "Leave the option out",
+        "With --kernel linux the program runs on the running kernel, or fails there",
+      ],
+    });
   const { kernel, processes } = await openTracingKernel();
   return {
     kernel,

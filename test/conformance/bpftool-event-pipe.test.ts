@@ -4,9 +4,8 @@ import { call, exit, loadMap, moveImmediate } from "../../src/isa/index.ts";
 import type { Insn } from "../../src/isa/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { loadObject } from "../../src/loader/index.ts";
-import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_FUNC, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/index.ts";
-import { openTestKernel } from "./test-kernel.ts";
+import { lasting, openTestKernel } from "./test-kernel.ts";
 
 const kernel = await openTestKernel();
 
@@ -35,7 +34,7 @@ async function pipe(words: readonly string[], send: () => void): Promise<{ code:
   const timer = setInterval(send, 20);
   try {
     const code = await runTool(words, {
-      openKernel: async () => openKernel(),
+      openKernel: async () => Promise.resolve(lasting(kernel!)),
       out: (text) => {
         out += Buffer.from(text).toString();
         if ((out.match(/(?:0x)?01[", ]+(?:0x)?02[", ]+(?:0x)?03/g) ?? []).length > 1)

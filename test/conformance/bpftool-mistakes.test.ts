@@ -12,7 +12,7 @@ import type { Kernel } from "../../src/kernel/index.ts";
 import { loadObject } from "../../src/loader/index.ts";
 import type { LoadedObject } from "../../src/loader/index.ts";
 import { BPF_MAP_TYPE, BPF_PROG_TYPE, ERRNO } from "../../src/uapi/index.ts";
-import { openTestKernel } from "./test-kernel.ts";
+import { lasting, openTestKernel } from "./test-kernel.ts";
 
 const kernel = await openTestKernel();
 
@@ -30,33 +30,6 @@ async function run(
   });
   return { code, out, err };
 }
-
-/** The kernel with other answers to some commands; everything else is asked of the real one. */
-function lasting(host: Kernel, answers: Partial<Kernel> = {}): Kernel {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- METHODS has what the tested commands call
-  return {
-    name: host.name,
-    release: host.release,
-    pageSize: host.pageSize,
-    files: host.files,
-    ...Object.fromEntries(METHODS.map((name) => [name, host[name].bind(host)])),
-    ...answers,
-    [Symbol.dispose]: () => undefined,
-  } as unknown as Kernel;
-}
-
-const METHODS = [
-  "bpf",
-  "objectInfo",
-  "close",
-  "clock",
-  "netlink",
-  "mount",
-  "read",
-  "mmap",
-  "ioctl",
-  "watch",
-] as const;
 
 function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;

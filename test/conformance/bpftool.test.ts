@@ -4,9 +4,8 @@ import { call, exit, loadMap, moveImmediate } from "../../src/isa/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { loadObject } from "../../src/loader/index.ts";
 import type { LoadedObject } from "../../src/loader/index.ts";
-import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_FUNC, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/index.ts";
-import { openTestKernel } from "./test-kernel.ts";
+import { lasting, openTestKernel } from "./test-kernel.ts";
 
 const kernel = await openTestKernel();
 
@@ -14,7 +13,7 @@ async function run(...words: readonly string[]): Promise<{ code: number; out: st
   let out = "";
   let err = "";
   const code = await runTool(words, {
-    openKernel: () => openKernel(),
+    openKernel: async () => Promise.resolve(lasting(kernel!)),
     out: (text) => (out += text),
     err: (text) => (err += text),
   });

@@ -2,16 +2,15 @@ import { afterAll, describe, expect, test } from "vitest";
 import { runTool } from "../../src/bpftool/index.ts";
 import { assemble, encode } from "../../src/isa/index.ts";
 import { programInfo } from "../../src/inspect/index.ts";
-import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_MAP_TYPE, BPF_PROG_TYPE } from "../../src/uapi/index.ts";
-import { openTestKernel } from "./test-kernel.ts";
+import { lasting, openTestKernel } from "./test-kernel.ts";
 
 const kernel = await openTestKernel();
 
 async function run(...words: readonly string[]): Promise<string> {
   let out = "";
   const code = await runTool(words, {
-    openKernel: () => openKernel(),
+    openKernel: async () => Promise.resolve(lasting(kernel!)),
     out: (text) => (out += text),
     err: () => {},
   });

@@ -132,6 +132,14 @@ export class World implements MapHost, Runner {
     return this.memory.u32(this.#cells + CELL.cpu);
   }
 
+  currentTask(): Task {
+    return this.run?.task ?? this.self;
+  }
+
+  clock(id: ClockId): bigint {
+    return this.options.clock(id);
+  }
+
   /** The address of a map, as programs hold it, to the map. */
   mapAt(address: number): BpfMap | undefined {
     return this.#maps.get(address);

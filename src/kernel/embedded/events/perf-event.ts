@@ -1,5 +1,5 @@
-import { PERF_RECORD, PERF_TYPE, STRUCT } from "../../../uapi/index.ts";
-import type { PerfEventAttr, PerfTarget } from "../../index.ts";
+import { PERF_RECORD, PERF_SAMPLE, PERF_TYPE, STRUCT } from "../../../uapi/index.ts";
+import type { ClockId, PerfEventAttr, PerfTarget } from "../../index.ts";
 import { KernelObject, failure } from "../kernel-object.ts";
 import type { BpfProgram } from "../programs/program.ts";
 import type { Memory } from "../memory.ts";
@@ -7,6 +7,7 @@ import type { Attachments } from "./attachments.ts";
 import type { Hook } from "./hook.ts";
 import type { Attachment } from "./link.ts";
 import type { EventSource } from "./source.ts";
+import type { Task } from "./task.ts";
 
 const PAGE = STRUCT.perf_event_mmap_page.fields;
 const PAGE_SIZE = 4096;
@@ -22,6 +23,10 @@ export interface PerfEventHost {
   readonly memory: Memory;
   readonly attachments: Attachments;
   readonly source: EventSource | undefined;
+  cpu(): number;
+  /** Of the program that runs now. */
+  currentTask(): Pick<Task, "pid" | "tgid">;
+  clock(id: ClockId): bigint;
   /** The ring got something to read. */
   wake(event: KernelObject): void;
 }
@@ -98,8 +103,10 @@ export class PerfEvent extends KernelObject {
   output(data: Uint8Array): boolean {
     const ring = this.#ring;
     if (!ring || !this.#enabled) return false;
+    const fields = this.#sampleFields();
+    const rawAt = HEADER_SIZE + fields.byteLength;
     const raw = 4 + data.length;
-    const size = HEADER_SIZE + Math.ceil(raw / 8) * 8;
+    const size = rawAt + Math.ceil(raw / 8) * 8;
     const head = this.#position("data_head");
     const needed = size + (this.#lost > 0 ? LOST_SIZE : 0);
     if (head - this.#position("data_tail") + needed > ring.size || size > 0xffff) {
@@ -118,8 +125,9 @@ export class PerfEvent extends KernelObject {
     view.setUint32(at, PERF_RECORD.SAMPLE, true);
     view.setUint16(at + 6, size, true);
     // PERF_SAMPLE_RAW: u32 size in front of the bytes, which fill what alignment leaves.
-    view.setUint32(at + HEADER_SIZE, size - HEADER_SIZE - 4, true);
-    record.set(data, at + HEADER_SIZE + 4);
+    record.set(new Uint8Array(fields.buffer), at + HEADER_SIZE);
+    view.setUint32(at + rawAt, size - rawAt - 4, true);
+    record.set(data, at + rawAt + 4);
     this.#write(ring.address + PAGE_SIZE, ring.size, head, record);
     this.#host.memory.setU64(ring.address + PAGE.data_head.offset, BigInt(head + needed));
     this.#host.wake(this);
@@ -129,6 +137,20 @@ export class PerfEvent extends KernelObject {
   protected free(): void {
     this.#attachment?.[Symbol.dispose]();
     if (this.#ring) this.#host.memory.free(this.#ring.address);
+  }
+
+  /** What a sample has in front of its raw data: a u64 each, in the order of perf_event_open(2). */
+  #sampleFields(): BigUint64Array<ArrayBuffer> {
+    const { sample_type: wanted = PERF_SAMPLE.RAW } = this.attr;
+    const { pid, tgid } = this.#host.currentTask();
+    const fields: readonly (readonly [bit: number, value: bigint])[] = [
+      [PERF_SAMPLE.TID, (BigInt(pid) << 32n) | BigInt(tgid)],
+      [PERF_SAMPLE.TIME, this.#host.clock("monotonic")],
+      [PERF_SAMPLE.CPU, BigInt(this.#host.cpu())],
+    ];
+    return BigUint64Array.from(
+      fields.filter(([bit]) => (Number(wanted) & bit) !== 0).map(([, value]) => value),
+    );
   }
 
   #position(field: "data_head" | "data_tail"): number {

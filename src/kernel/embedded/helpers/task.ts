@@ -12,7 +12,7 @@ const CREATE = 1n;
 /** Who runs, and what belongs to them. */
 export function taskHelpers(world: World): HelperRow[] {
   const { memory, options } = world;
-  const task = (): Task => world.run?.task ?? world.self;
+  const task = (): Task => world.currentTask();
   const stackOf = (flags: number): readonly bigint[] => {
     const chain = (flags & BPF_F.USER_STACK) === 0 ? task().kernelStack?.() : task().userStack?.();
     return (chain ?? []).slice(flags & BPF_F.SKIP_FIELD_MASK);

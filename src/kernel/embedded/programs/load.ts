@@ -132,6 +132,16 @@ class Resolving {
       else if (insn.code === (CLASS.JMP | JUMP.CALL)) this.#call(insn, slot);
       else if (!opcodeOf(insn)) throw this.#refuse(slot, `unknown opcode ${hex(insn.code)}`);
     }
+    this.#nameSubprograms();
+  }
+
+  /** Who looks at the code finds a call's distance in its offset, and which function it is in imm (jit_subprogs). */
+  #nameSubprograms(): void {
+    const starts = new Set(this.#source.map((insn, slot) => calledSlot(insn, slot) ?? 0));
+    const order = [...starts].toSorted((a, b) => a - b);
+    for (const [slot, insn] of this.#source.entries())
+      if (insn.code !== LDIMM64 && calledSlot(insn, slot) !== undefined)
+        this.xlated[slot] = { ...insn, offset: insn.imm, imm: order.indexOf(calledSlot(insn, slot)!) };
   }
 
   #constant(insn: Insn, slot: number): void {
@@ -235,6 +245,12 @@ class Resolving {
   #refuse(slot: number, text: string): KernelFailure {
     return new KernelFailure(ERRNO.EINVAL, `${slot}: ${text}\n`);
   }
+}
+
+/** The slot of the function that an instruction calls or points to. */
+function calledSlot({ code, src, imm }: Insn, slot: number): number | undefined {
+  const calls = code === (CLASS.JMP | JUMP.CALL) && src === CALL.LOCAL;
+  return calls || (code === LDIMM64 && src === PSEUDO.FUNC) ? slot + 1 + imm : undefined;
 }
 
 /** Records cut or filled up to the kernel's own size. */

@@ -1,3 +1,5 @@
+import { decodeUtf8 } from "../util/index.ts";
+
 /** Text that goes into JSON as it is, as a number in hexadecimal. */
 export class RawJson {
   readonly text: string;
@@ -16,6 +18,15 @@ export class Members {
   }
 }
 
+/** Values of which there are many, as bytes that are written in pieces; each is good until the next is asked for. */
+export class JsonPieces {
+  readonly pieces: (pretty: boolean, depth: number) => Iterable<Uint8Array>;
+
+  constructor(pieces: (pretty: boolean, depth: number) => Iterable<Uint8Array>) {
+    this.pieces = pieces;
+  }
+}
+
 export type Json =
   | string
   | number
@@ -24,10 +35,11 @@ export type Json =
   | null
   | RawJson
   | Members
+  | JsonPieces
   | readonly Json[]
   | { readonly [name: string]: Json | undefined };
 
-const ESCAPES: Readonly<Record<string, string>> = {
+export const ESCAPES: Readonly<Record<string, string>> = {
   "\t": String.raw`\t`,
   "\n": String.raw`\n`,
   "\r": String.raw`\r`,
@@ -45,6 +57,8 @@ export function formatJson(value: Json, pretty: boolean, depth = 0): string {
   if (value === null) return "null";
   if (typeof value === "string") return quote(value);
   if (value instanceof RawJson) return value.text;
+  if (value instanceof JsonPieces)
+    return Array.from(value.pieces(pretty, depth), (piece) => decodeUtf8(piece)).join("");
   if (typeof value !== "object") return String(value);
   const line = (level: number): string => (pretty ? `\n${"    ".repeat(level)}` : "");
   if (isArray(value)) {

@@ -1,3 +1,4 @@
+import { BtfError } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { Arguments, findKeyword } from "./arguments.ts";
@@ -5,7 +6,8 @@ import { isStream } from "./command.ts";
 import type { Answer, CommandContext, Stream, ToolOptions } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { helpAnswer, isObject, objectHelp, toolHelp } from "./help.ts";
-import { formatJson } from "./json.ts";
+import { formatJson, JsonPieces } from "./json.ts";
+import type { Json } from "./json.ts";
 import { takeOptions } from "./options.ts";
 import { ToolError } from "./tool-error.ts";
 
@@ -19,6 +21,8 @@ export interface ToolHost {
 }
 
 const FAILED = 255;
+/** EINVAL, which libbpf finds in broken BTF. */
+const BROKEN_TYPES = 234;
 
 /** Runs one command line of bpftool's grammar (`["-j", "prog", "show"]`); returns the exit code. */
 export async function runTool(words: readonly string[], host: ToolHost): Promise<number> {
@@ -84,9 +88,15 @@ function seeHelp(object: string): string {
 
 async function print(answer: Answer | Stream, options: ToolOptions, host: ToolHost): Promise<number> {
   if (isStream(answer)) return printStream(answer, options, host);
-  if (options.json) host.out(`${formatJson(answer.json(), options.pretty)}\n`);
+  if (options.json) printJson(answer.json(), options, host);
   else printText(answer.text(), host);
   return answer.exitCode ?? 0;
+}
+
+function printJson(value: Json, { pretty }: ToolOptions, host: ToolHost): void {
+  if (!(value instanceof JsonPieces)) return host.out(`${formatJson(value, pretty)}\n`);
+  for (const piece of value.pieces(pretty, 0)) host.out(piece);
+  host.out("\n");
 }
 
 function printText(text: ReturnType<Answer["text"]>, host: ToolHost): void {
@@ -125,5 +135,6 @@ function wordsAskForJson(words: readonly string[]): Pick<ToolOptions, "json" | "
 }
 
 export function errorCode(error: BpfkitError): number {
-  return error instanceof ToolError ? error.exitCode : FAILED;
+  if (error instanceof ToolError) return error.exitCode;
+  return error instanceof BtfError ? BROKEN_TYPES : FAILED;
 }

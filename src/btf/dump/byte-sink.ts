@@ -3,6 +3,7 @@ import { BtfError } from "../error.ts";
 const LEAST_SIZE = 1 << 14;
 const MOST_SIZE = 1 << 28;
 const DIGIT_ZERO = 0x30;
+const MINUS = 0x2d;
 
 /** Text as bytes, written one after another: names are copied from where they lie, without becoming strings. */
 export class ByteSink {
@@ -55,6 +56,12 @@ export class ByteSink {
       this.#bytes[--at] = DIGIT_ZERO + left - rest * 10;
       left = rest;
     }
+  }
+
+  /** Of 32 bits, with its sign. */
+  integer(value: number): void {
+    if (value < 0) this.byte(MINUS);
+    this.count(Math.abs(value));
   }
 
   /** A new line, and so many tabs. */

@@ -1,9 +1,7 @@
 import type { Btf } from "../btf.ts";
 import { ByteSink } from "./byte-sink.ts";
-import { rawKindName, visitType } from "./raw-types.ts";
+import { RawTypes } from "./raw-types.ts";
 import type { RawVisitor } from "./raw-types.ts";
-import { nameOf, tabulate } from "./type-table.ts";
-import type { TypeTable } from "./type-table.ts";
 
 /** A kernel's types are 12 MB of text: pieces of this size go out as they are made, and stay in the caches. */
 const PIECE = 1 << 16;
@@ -13,21 +11,22 @@ const PIECE = 1 << 16;
  * @throws BtfError for broken BTF, before the first piece
  */
 export function* rawText(btf: Btf, ids: Uint32Array): Generator<Uint8Array, void> {
-  const table = tabulate(btf);
-  const writer = new RawWriter(table);
-  for (let at = 0; at < ids.length;) {
-    for (; at < ids.length && writer.out.length < PIECE; at++) visitType(table, ids[at]!, writer);
-    yield writer.out.take();
+  const types = new RawTypes(btf);
+  const writer = new RawWriter(types);
+  for (const id of ids) {
+    types.visit(id, writer);
+    if (writer.out.length > PIECE) yield writer.out.take();
   }
+  yield writer.out.take();
 }
 
 class RawWriter implements RawVisitor {
   readonly out = new ByteSink(PIECE + (PIECE >> 2));
-  readonly #table: TypeTable;
+  readonly #types: RawTypes;
   #separator = " ";
 
-  constructor(table: TypeTable) {
-    this.#table = table;
+  constructor(types: RawTypes) {
+    this.#types = types;
   }
 
   type(id: number, kind: string, name: number): void {
@@ -47,8 +46,8 @@ class RawWriter implements RawVisitor {
     const { out } = this;
     out.text(" ");
     out.text(label);
-    out.text(value < 0 ? "=-" : "=");
-    out.count(Math.abs(value));
+    out.text("=");
+    out.integer(value);
   }
 
   word(label: string, text: string): void {
@@ -77,8 +76,8 @@ class RawWriter implements RawVisitor {
     out.count(type);
     this.number("offset", offset);
     this.number("size", size);
-    out.text(` (${rawKindName(this.#table.kinds[type]!)} '`);
-    this.#name(nameOf(this.#table, type));
+    out.text(` (${this.#types.kindName(type)} '`);
+    this.#name(this.#types.name(type));
     out.text("')");
   }
 
@@ -88,6 +87,6 @@ class RawWriter implements RawVisitor {
 
   #name(offset: number): void {
     if (offset === 0) this.out.text("(anon)");
-    else this.out.copy(this.#table.strings, offset);
+    else this.out.copy(this.#types.strings, offset);
   }
 }

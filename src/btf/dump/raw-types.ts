@@ -31,18 +31,37 @@ const LINKAGES: Readonly<Record<number, string>> = {
   [BtfLinkage.Extern]: "extern",
 };
 
-/** @throws BtfError for broken BTF, before the first type */
-export function visitTypes(btf: Btf, ids: Uint32Array, visitor: RawVisitor): void {
-  const table = tabulate(btf);
-  for (const id of ids) visitType(table, id, visitor);
+/** Types to be visited. */
+export class RawTypes {
+  /** Ends in NUL. */
+  readonly strings: Uint8Array;
+  readonly #table: TypeTable;
+
+  /** @throws BtfError for broken BTF */
+  constructor(btf: Btf) {
+    this.#table = tabulate(btf);
+    this.strings = this.#table.strings;
+  }
+
+  visit(id: number, visitor: RawVisitor): void {
+    visitType(this.#table, id, visitor);
+  }
+
+  kindName(id: number): string {
+    return rawKindName(this.#table.kinds[id]!);
+  }
+
+  name(id: number): number {
+    return nameOf(this.#table, id);
+  }
 }
 
 /** The kind's name in bpftool's words. */
-export function rawKindName(kind: number): string {
+function rawKindName(kind: number): string {
   return kind === BtfKind.Void ? "UNKNOWN" : kindTable[kind]!.name;
 }
 
-export function visitType(table: TypeTable, id: number, visitor: RawVisitor): void {
+function visitType(table: TypeTable, id: number, visitor: RawVisitor): void {
   const { words, starts } = table;
   const kind = table.kinds[id]!;
   const at = starts[id]! + HEAD;

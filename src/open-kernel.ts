@@ -1,5 +1,7 @@
 import { BpfkitError } from "./errors.ts";
+import type { RecordingKernelOptions, ReplayKernel, ReplayKernelOptions } from "./kernel/embedded/index.ts";
 import type { Kernel, ProcessHost, ProcessTracer, ProcessTracerOptions } from "./kernel/index.ts";
+import type { RecordingReader } from "./recording/index.ts";
 
 export type KernelName = "linux" | "embedded";
 
@@ -58,6 +60,27 @@ export async function openTracingKernel(): Promise<TracingKernel> {
     linux.openProcessTracer({ follow: true, calls: [] }),
   );
   return { kernel: openEmbeddedKernel({ source: processes }), processes };
+}
+
+/**
+ * The same, with a recording of what the processes do.
+ * @throws BpfkitError where processes cannot be traced
+ */
+export async function openRecordingTracer(options: RecordingKernelOptions): Promise<TracingKernel> {
+  const [{ openRecordingKernel }, linux] = await Promise.all([
+    import("./kernel/embedded/index.ts"),
+    import("./kernel/linux/index.ts"),
+  ]);
+  return openRecordingKernel(() => linux.openProcessTracer({ follow: true, calls: [] }), options);
+}
+
+/** The embedded kernel with the events of a recording; it needs no Linux. @throws RecordingError */
+export async function openReplay(
+  reader: RecordingReader,
+  options: ReplayKernelOptions = {},
+): Promise<ReplayKernel> {
+  const { openReplayKernel } = await import("./kernel/embedded/index.ts");
+  return openReplayKernel(reader, options);
 }
 
 /** @throws BpfkitError `kernel/unknown` for what names no kernel */

@@ -6,6 +6,7 @@ import {
   topOptions,
   traceOptions,
 } from "./options.ts";
+import { recordOptions } from "./record-options.ts";
 import { newOptions, runOptions } from "./run-options.ts";
 import type { CommandRow, OptionRow } from "./command.ts";
 
@@ -68,6 +69,28 @@ export const commands: readonly CommandRow[] = [
       ["bpfkit trace exec.bpf.o", "run what `bpfkit build` made on another machine"],
     ],
     run: async (args, invocation) => (await import("./commands/trace.ts")).trace(args, invocation),
+  },
+  {
+    name: "record",
+    summary: "keep the raw events of a command or a process in a file, for scripts to run over later",
+    usage: "-o FILE [OPTION...] {-c COMMAND | -p PID | COMMAND [ARGUMENT...]}",
+    options: recordOptions,
+    examples: [
+      [
+        "bpfkit record -o make.rec -- make -j2",
+        "all system calls, forks, execs, signals and ends of a build",
+      ],
+      [
+        "bpfkit record -o io.rec -e 'tracepoint:syscalls:sys_*_read' -p 1234",
+        "some calls of a process, until Ctrl-C",
+      ],
+      ["bpfkit trace --replay make.rec examples/process-creation.bt", "run a script over it, anywhere"],
+      [
+        "bpfkit trace --replay make.rec -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }' --at 5000",
+        "the maps behind the 5000th event",
+      ],
+    ],
+    run: async (args, invocation) => (await import("./commands/record.ts")).record(args, invocation),
   },
   {
     name: "build",

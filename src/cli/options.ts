@@ -1,5 +1,6 @@
 import type { FeatureName } from "../loader/index.ts";
 import type { OptionRow } from "./command.ts";
+import { traceRecordingOptions } from "./record-options.ts";
 
 const help: OptionRow = { name: "help", short: "h", summary: "show this help" };
 const btf: OptionRow = {
@@ -73,6 +74,7 @@ export const traceOptions: readonly OptionRow[] = [
     choices: ["linux", "embedded"],
     summary: "linux, or bpfkit's own, which needs no rights and sees what -c or -p runs",
   },
+  ...traceRecordingOptions,
   {
     name: "no-feature",
     value: "NAME,...",

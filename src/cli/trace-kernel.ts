@@ -9,6 +9,10 @@ import type { ParsedArguments } from "./arguments.ts";
 export interface TraceKernel extends Disposable {
   readonly kernel: Kernel;
   readonly processes?: ProcessHost;
+  /** What is to be said of the run when it is over. */
+  readonly remarks?: () => readonly string[];
+  /** Events come as fast as they can be read, and not as they happen. */
+  readonly replayed?: boolean;
 }
 
 /** The running kernel, or the embedded one where the option or BPFKIT_KERNEL asks for it, or where the running kernel refuses programs. */

@@ -34,6 +34,9 @@ export interface HostFiles {
   read(path: string): Uint8Array | undefined;
   directory(path: string): readonly string[];
 
+  /** Paths of cgroups by id, where the machine's own are not those of the kernel. */
+  cgroups?(): ReadonlyMap<bigint, string> | undefined;
+
   /** CPU numbers, ascending. Per-CPU values have one element for each possible CPU. */
   possibleCpus(): readonly number[];
   onlineCpus(): readonly number[];

@@ -13,6 +13,8 @@ export interface ProcessEnd {
 
 /** Who gives a kernel its processes, where the kernel does not have the system's own. */
 export interface ProcessHost {
+  /** Of a recording: what it is about, which runs no more. `started`: as a command (-c). */
+  readonly recorded?: FollowedProcess & { readonly started: boolean };
   /** Starts a command, which waits until {@link go}. @throws BpfkitError */
   startCommand(command: TracedCommand): FollowedProcess;
   /** Takes hold of a running process. @throws BpfkitError */

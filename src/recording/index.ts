@@ -1,3 +1,5 @@
+export { pointerRules } from "./call-arguments.ts";
+export type { Extent, PointerRule } from "./call-arguments.ts";
 export type {
   EndEntry,
   Entry,

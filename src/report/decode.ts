@@ -18,6 +18,8 @@ export interface Resolver {
   stack(map: string, id: number): readonly Integer[] | undefined;
   username(uid: number): string;
   cgroupPath(id: Integer): string;
+  /** Milliseconds since 1970. */
+  now(): number;
   wallClock(nanoseconds: Integer, clock: "boot" | "monotonic" | "tai"): WallClock;
 }
 

@@ -35,7 +35,7 @@ export class JsonReporter implements Reporter {
       case "join":
         return this.#text("join", compileJoin(action.separator, action.offset), 1);
       case "time": {
-        const text = clockText(action.format, Date.now);
+        const text = clockText(action.format, () => this.#options.resolver.now());
         return () => this.#line("time", jsonString(text()));
       }
       case "printValue": {

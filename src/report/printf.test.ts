@@ -15,6 +15,7 @@ const fakeResolver: Resolver = {
   stack: (_map, id) => (id < 0 ? undefined : [id, id + 1]),
   username: (uid) => `user${uid}`,
   cgroupPath: (id) => `unified:/${id}`,
+  now: () => 0,
   wallClock: (nanoseconds) => ({ seconds: Math.floor(Number(nanoseconds) / 1e9), nanoseconds: 0 }),
 };
 

@@ -47,7 +47,7 @@ export class TextReporter implements Reporter {
       case "join":
         return compileJoin(action.separator, action.offset);
       case "time": {
-        const text = clockText(action.format, Date.now);
+        const text = clockText(action.format, () => this.#options.resolver.now());
         return (_memory, _at, _end, out) => out.utf8(text());
       }
       case "printValue": {

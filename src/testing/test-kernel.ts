@@ -1,5 +1,5 @@
 import { BpfkitError } from "../errors.ts";
-import { openEmbeddedKernel } from "../kernel/embedded/index.ts";
+import { openEmbeddedKernel, VirtualClock } from "../kernel/embedded/index.ts";
 import type { EmbeddedKernel, EventSource, ProgramCoverage } from "../kernel/embedded/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { load } from "../library/index.ts";
@@ -17,7 +17,6 @@ import { DisposalStack } from "../util/index.ts";
 import { toLcov } from "./lcov.ts";
 import { taskOf } from "./test-task.ts";
 import type { TestTask } from "./test-task.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 export interface TestKernelOptions {
   /**

@@ -65,7 +65,7 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
           this.#push({ kind: "join", text: text(memory, at, end).replace(/\n$/, "") });
       }
       case "time": {
-        const text = clockText(action.format, Date.now);
+        const text = clockText(action.format, () => this.#context.resolver.now());
         return () => this.#push({ kind: "time", text: text() });
       }
       case "printValue": {

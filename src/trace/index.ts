@@ -1,4 +1,4 @@
-export { Child } from "./child.ts";
+export { Child, commandOf } from "./child.ts";
 export { TraceSession } from "./session.ts";
 export type { SessionOptions, SessionResult } from "./session.ts";
 export { EventQueue } from "./event-queue.ts";

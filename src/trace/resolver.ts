@@ -13,6 +13,7 @@ import {
 } from "../report/index.ts";
 import { KernelSymbols, UserSymbols } from "../symbols/index.ts";
 
+const MILLION = 1_000_000n;
 const BILLION = 1_000_000_000n;
 const CGROUP_ROOT = "/sys/fs/cgroup";
 
@@ -67,9 +68,13 @@ export class SystemResolver implements Resolver {
   }
 
   cgroupPath(id: Integer): string {
-    this.#cgroups ??= readCgroups();
+    this.#cgroups ??= this.#kernel.files.cgroups?.() ?? readCgroups();
     const path = this.#cgroups.get(BigInt(id));
     return path === undefined ? "" : `unified:${path}`;
+  }
+
+  now(): number {
+    return Number(this.#kernel.clock("realtime") / MILLION);
   }
 
   wallClock(nanoseconds: Integer, clock: "boot" | "monotonic" | "tai"): WallClock {

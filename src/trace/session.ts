@@ -52,6 +52,8 @@ export interface SessionOptions {
   readonly processes?: ProcessHost;
   /** system() may run commands. */
   readonly unsafe?: boolean;
+  /** At the end show the maps as they are then, without the END probes. */
+  readonly still?: boolean;
   /** Stop once everything is attached. */
   readonly dryRun?: boolean;
   /** 0: none; 1, 2: the verifier's log of every program. */
@@ -162,7 +164,7 @@ export class TraceSession implements Disposable {
         : this.#resources.use(Child.start(command));
     this.#globals.set({
       pid: BigInt(pid ?? 0),
-      childPid: BigInt(command === undefined ? 0 : (child?.pid ?? 0)),
+      childPid: BigInt(command !== undefined || processes?.recorded?.started ? (child?.pid ?? 0) : 0),
       start: kernel.clock("boottime"),
       cpuCount: BigInt(kernel.files.possibleCpus().length),
     });
@@ -175,7 +177,10 @@ export class TraceSession implements Disposable {
       pumpRecords(kernel, this.#source, this.#handle, () => this.#afterBatch()),
     );
     child?.go();
-    void child?.ended.then(() => this.stop());
+    child?.ended.then(
+      () => this.stop(),
+      (error: unknown) => this.#fail(error),
+    );
     if (child && showsUserAddresses(this.#plan)) this.#followMaps(child.pid);
     const signals = this.#watchSignals();
     // Nothing else can happen in a script of BEGIN and END alone.
@@ -187,12 +192,12 @@ export class TraceSession implements Disposable {
     this.#detach();
     this.#pump?.flush();
     this.#exiting = false;
-    if (!this.#failed) this.#runAll("end");
+    if (!this.#failed && this.#options.still !== true) this.#runAll("end");
     this.#pump?.flush();
     this.#reportLost();
     if (this.#failed) return;
     this.#reporter.end();
-    if (this.#plan.config.printMapsOnExit) this.#printMaps();
+    if (this.#plan.config.printMapsOnExit || this.#options.still === true) this.#printMaps();
     this.#options.idle?.();
   }
 
@@ -359,9 +364,11 @@ function followed(
   command: string | undefined,
   pid: number | undefined,
 ): CommandProcess | undefined {
-  if (command === undefined && pid === undefined) return undefined;
+  const { recorded } = processes;
+  if (!recorded && command === undefined && pid === undefined) return undefined;
   const process =
-    pid === undefined ? processes.startCommand(commandOf(command ?? "")) : processes.follow(pid);
+    recorded ??
+    (pid === undefined ? processes.startCommand(commandOf(command ?? "")) : processes.follow(pid));
   return { ...process, go: () => processes.go(), [Symbol.dispose]: () => undefined };
 }
 

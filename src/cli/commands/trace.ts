@@ -1,6 +1,5 @@
 import { readFileSync, statSync, writeSync } from "node:fs";
 import { BpfkitError } from "../../errors.ts";
-import type { Kernel } from "../../kernel/index.ts";
 import { Features } from "../../loader/index.ts";
 import {
   JsonReporter,
@@ -21,6 +20,8 @@ import { errorStyle } from "../style.ts";
 import { onStopSignals } from "../stop-signals.ts";
 import { openTraceKernel, type TraceKernel } from "../trace-kernel.ts";
 
+const NOTICED_MILLISECONDS = 50;
+
 /** `trace`: compiles (or reads) what is to run, and runs it until its end. */
 export async function trace(args: readonly string[], invocation: Invocation): Promise<number> {
   const parsed = parseArguments(args, traceOptions, invocation);
@@ -31,7 +32,7 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
   }
   if (options.has("version")) return showVersion();
   const btf = options.get("btf") ?? process.env["BPFTRACE_BTF"];
-  using opened = await openTraceKernel(parsed, btf);
+  using opened = await kernelOf(parsed, btf, invocation);
   const { kernel } = opened;
   if (options.has("info")) {
     const { kernelInfo, kernelInfoText } = await import("../kernel-info.ts");
@@ -42,14 +43,14 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
   const features = new Features(kernel, undefined, unwantedFeatures(options.get("no-feature"), invocation));
   if (options.has("list")) {
     if (options.has("execute") || isFile(parsed.positionals[0])) {
-      const { plan } = await runnableOf(parsed, kernel, features, invocation);
+      const { plan } = await runnableOf(parsed, opened, features, invocation);
       writeSync(1, plan.probes.map(({ name }) => `${name}\n`).join(""));
       return 0;
     }
     const { listProbes } = await import("../probe-list.ts");
     return listProbes(kernel, parsed.positionals[0], options.has("verbose"));
   }
-  const runnable = await runnableOf(parsed, kernel, features, invocation);
+  const runnable = await runnableOf(parsed, opened, features, invocation);
   const stage = options.get("debug");
   if (stage !== undefined && stage !== "verifier") {
     const { printStage } = await import("../stages.ts");
@@ -59,10 +60,27 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
   return await run(runnable, parsed, opened, features, invocation);
 }
 
+/** The kernel that the script is to run on, or the recording. */
+async function kernelOf(
+  parsed: ParsedArguments,
+  btf: string | undefined,
+  invocation: Invocation,
+): Promise<TraceKernel> {
+  const { options } = parsed;
+  const [replay, record] = [options.get("replay"), options.get("record")];
+  if (options.has("at") && replay === undefined)
+    throw usageError("Option --at goes with --replay", invocation);
+  if (replay === undefined && record === undefined) return openTraceKernel(parsed, btf);
+  const { recordedKernel, recorder } = await import("../recording-kernel.ts");
+  return replay === undefined
+    ? recorder(record ?? "", parsed, "all", invocation)
+    : recordedKernel(replay, parsed, invocation);
+}
+
 /** The script or object named on the command line, ready to be loaded. */
 async function runnableOf(
   { options, positionals, rest }: ParsedArguments,
-  kernel: Kernel,
+  { kernel, processes }: TraceKernel,
   features: Features,
   invocation: Invocation,
 ): Promise<Runnable> {
@@ -89,7 +107,7 @@ async function runnableOf(
     named: namedParameters(rest),
     unsafe: options.has("unsafe"),
     warnings: !options.has("no-warnings"),
-    child: options.has("cmd"),
+    child: options.has("cmd") || processes?.recorded?.started === true,
     pid: processId(options.get("pid"), invocation),
     printIr: options.get("debug") === "ir",
   });
@@ -98,7 +116,7 @@ async function runnableOf(
 async function run(
   { object, plan }: Runnable,
   { options }: ParsedArguments,
-  { kernel, processes }: TraceKernel,
+  { kernel, processes, remarks, replayed }: TraceKernel,
   features: Features,
   invocation: Invocation,
 ): Promise<number> {
@@ -119,8 +137,9 @@ async function run(
       kernel,
       features,
       reporter,
-      idle: () => output.idle(),
+      idle: replayed ? seldom(() => output.idle()) : () => output.idle(),
       unsafe: options.has("unsafe"),
+      still: options.has("at"),
       dryRun: options.has("dry-run"),
       logLevel: options.get("debug") === "verifier" ? 1 : 0,
       ...(processes && { processes }),
@@ -136,11 +155,23 @@ async function run(
     using _signals = onStopSignals(() => session.stop());
     const { code } = await session.run();
     output.flush();
+    if (!quiet) for (const remark of remarks?.() ?? []) message(remark);
     return code;
   } catch (error) {
     if (error instanceof OutputClosedError) return 0;
     throw explain(error, plan, verbose);
   }
+}
+
+/** As often as somebody who looks at it would notice. */
+function seldom(action: () => void): () => void {
+  let last = 0;
+  return () => {
+    const now = performance.now();
+    if (now - last < NOTICED_MILLISECONDS) return;
+    last = now;
+    action();
+  };
 }
 
 function bufferingOf(mode: string | undefined): Buffering {

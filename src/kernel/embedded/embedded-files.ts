@@ -93,13 +93,20 @@ export class EmbeddedFiles implements HostFiles {
     if (own !== undefined) return Buffer.from(own);
     // The real kernel's probes are not this one's.
     if (path.startsWith("/sys/bus/event_source/devices/kprobe/")) return undefined;
-    return this.#options.source?.files?.read?.(path) ?? fromHost(() => readFileSync(path));
+    // A source with files of its own has the whole machine's: this one's are none of them.
+    const files = this.#options.source?.files;
+    return files?.read ? files.read(path) : fromHost(() => readFileSync(path));
   }
 
   directory(path: string): readonly string[] {
     // Other processes' descriptors are the real kernel's.
     if (path === "/proc") return [String(process.pid)];
-    return this.#options.source?.files?.directory?.(path) ?? fromHost(() => readdirSync(path)) ?? [];
+    const files = this.#options.source?.files;
+    return (files?.directory ? files.directory(path) : fromHost(() => readdirSync(path))) ?? [];
+  }
+
+  cgroups(): ReadonlyMap<bigint, string> | undefined {
+    return this.#options.source?.files?.cgroups?.();
   }
 
   possibleCpus(): readonly number[] {

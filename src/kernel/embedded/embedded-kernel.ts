@@ -66,6 +66,8 @@ export interface EmbeddedKernelOptions {
   readonly checked?: boolean;
   /** 32 random bits, in place of the machine's. */
   readonly random?: () => number;
+  /** Which kernel it says to be, in place of its own name for itself. */
+  readonly release?: KernelRelease;
   /** What programs print with bpf_trace_printk; by default it is dropped. */
   readonly print?: (text: string) => void;
 }
@@ -75,13 +77,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
   readonly name = "embedded";
   readonly machineCode = "wasm";
   readonly pageSize = 4096;
-  readonly release: KernelRelease = {
-    text: "6.18.0-embedded",
-    major: 6,
-    minor: 18,
-    patch: 0,
-    arch: process.arch,
-  };
+  readonly release: KernelRelease;
   readonly files: HostFiles;
   readonly #world: World;
 
@@ -93,6 +89,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
       throw new BpfkitError(`The embedded kernel takes 1 to 2047 MiB of memory and at least one CPU`, {
         code: "kernel/options",
       });
+    this.release = options.release ?? embeddedRelease(process.arch);
     this.files = new EmbeddedFiles({ cpus, btf, source, describe: (fd) => this.#describe(fd) });
     this.#world = new World(
       {
@@ -230,6 +227,10 @@ export class EmbeddedKernel implements Kernel, EventHost {
     return this.#world.attachments.raise(hook, context, options);
   }
 
+  settle(): boolean {
+    return this.#world.readiness.settle();
+  }
+
   /**
    * Runs a program of any type on a context that is copied in and, afterwards, back; r0 is its result.
    * @throws BpfkitError `vm/fault`, `vm/fuel`
@@ -295,6 +296,11 @@ export class EmbeddedKernel implements Kernel, EventHost {
     log.set(text);
     return new SyscallError(call, error.errno, { log: text.toString() });
   }
+}
+
+/** What errors and checks follow, on an architecture by process.arch's names. */
+export function embeddedRelease(arch: string): KernelRelease {
+  return { text: "6.18.0-embedded", major: 6, minor: 18, patch: 0, arch };
 }
 
 /** Where a mapping of `length` bytes at `offset` begins. */

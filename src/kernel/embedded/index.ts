@@ -5,9 +5,14 @@ export { EmbeddedKernel } from "./embedded-kernel.ts";
 export type { EmbeddedKernelOptions } from "./embedded-kernel.ts";
 export { hookName } from "./events/index.ts";
 export type { EventHost, EventSource, Hook, RaiseOptions, Task } from "./events/index.ts";
+export { VirtualClock } from "./events/index.ts";
 export type { FunctionCoverage, LineCoverage, ProgramCoverage } from "./programs/coverage.ts";
 export type { Memory } from "./memory.ts";
 export { ProcessSource } from "./processes/process-source.ts";
+export { openRecordingKernel } from "./recordings/open-recording.ts";
+export type { RecordingKernel, RecordingKernelOptions } from "./recordings/open-recording.ts";
+export { openReplayKernel } from "./recordings/open-replay.ts";
+export type { ReplayKernel, ReplayKernelOptions } from "./recordings/open-replay.ts";
 
 /** The kernel in user space: no root, no Linux. */
 export function openEmbeddedKernel(options: EmbeddedKernelOptions = {}): EmbeddedKernel {

@@ -19,6 +19,23 @@ export class Readiness {
     for (const watcher of this.#watchers.get(object) ?? []) this.#schedule(watcher);
   }
 
+  /** Calls those at once that are to be called in the next turn, until nothing is left to read. */
+  settle(): boolean {
+    let any = false;
+    for (const watchers of this.#watchers.values()) {
+      for (const watcher of watchers) {
+        if (!watcher.scheduled) continue;
+        clearImmediate(watcher.scheduled);
+        watcher.scheduled = undefined;
+        while (watcher.readable()) {
+          any = true;
+          watcher.ready();
+        }
+      }
+    }
+    return any;
+  }
+
   watch(object: KernelObject, readable: () => boolean, ready: () => void): Watch {
     const watcher: Watcher = { ready, readable, scheduled: undefined, referenced: true };
     const watchers = this.#watchers.get(object) ?? new Set();

@@ -63,7 +63,7 @@ export class World implements MapHost, Runner {
   readonly pins: Map<string, KernelObject> = new Map();
   readonly attachments: Attachments;
   readonly readiness: Readiness = new Readiness();
-  readonly self: Task = ownTask();
+  readonly self: Task;
   /** What programs ran that are gone. */
   readonly covered: ProgramCoverage[] = [];
   /** Descriptors of BPF_ENABLE_STATS that are open. */
@@ -79,6 +79,7 @@ export class World implements MapHost, Runner {
 
   constructor(options: WorldOptions, helpers: (world: World) => Helpers) {
     this.options = options;
+    this.self = options.source?.self ?? ownTask();
     const buffer = createMemory(Math.ceil(options.memory / PAGE));
     this.memory = new Memory(buffer.buffer, HEAP_START);
     const checker = options.checked ? new AccessChecker(this.memory, this.#checkedRun()) : undefined;
@@ -113,7 +114,7 @@ export class World implements MapHost, Runner {
         this.run?.packet ? loadFromPacket(this.run.packet, offset, size) : -1n,
       tailTarget: (map, index) => this.#tailTarget(map, index),
     });
-    this.attachments = new Attachments(this, options.source);
+    this.attachments = new Attachments(this, options.source, options);
   }
 
   get source(): EventSource | undefined {

@@ -6,16 +6,19 @@ import type { Hook } from "./hook.ts";
 import type { Attachment } from "./link.ts";
 import type { EventSource, RaiseOptions } from "./source.ts";
 import { startClock } from "./timers.ts";
+import type { Timekeeper } from "./timers.ts";
 
 /** Which programs run on which events. */
 export class Attachments {
   readonly #runner: Runner;
   readonly #source: EventSource | undefined;
+  readonly #time: Timekeeper;
   readonly #byName = new Map<string, Set<Attachment>>();
 
-  constructor(runner: Runner, source: EventSource | undefined) {
+  constructor(runner: Runner, source: EventSource | undefined, time: Timekeeper) {
     this.#runner = runner;
     this.#source = source;
+    this.#time = time;
   }
 
   /**
@@ -26,7 +29,7 @@ export class Attachments {
   attach(program: BpfProgram, hook: Hook, cookie = 0n): Attachment {
     const enabled =
       (hook.kind === "target" ? { [Symbol.dispose]: () => undefined } : undefined) ??
-      startClock(hook, (context, cpu) => this.#run(attachment, context, { cpu })) ??
+      startClock(hook, this.#time, (context, cpu) => this.#run(attachment, context, { cpu })) ??
       this.#source?.attach(hook);
     if (!enabled) throw failure("ENOENT");
     const name = hookName(hook);

@@ -11,6 +11,13 @@ export interface EventHost {
    * context; gives how many ran.
    */
   raise(hook: string, context: Uint8Array, options?: RaiseOptions): number;
+  /**
+   * Lets readers of rings read what waits, here and now and not in the event loop's next turn; true if there was
+   * something.
+   */
+  settle(): boolean;
+  /** A thread has stopped, at one moment: all that is raised until the next call happens then. */
+  stopped?(pid: number): void;
 }
 
 export interface RaiseOptions {
@@ -35,6 +42,8 @@ export interface EventSource {
   tracepoint(id: number): { readonly category: string; readonly event: string } | undefined;
   /** The running kernel's files, as far as the source has its own: BTF, tracefs, … */
   readonly files?: Partial<HostFiles>;
+  /** Who runs what no process of the source does, such as BEGIN; this process where it is not given. */
+  readonly self?: Task;
   /** Processes by id, for task storage and descriptors of processes. */
   task?(pid: number): Task | undefined;
 }

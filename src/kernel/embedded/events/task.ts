@@ -13,6 +13,11 @@ export interface Task {
   readonly address: number;
   /** Fills `into` from the process's memory; false, with `into` untouched, where not all of it is there. */
   readUser(address: bigint, into: Uint8Array): boolean;
+  /**
+   * Fills `into` with a text up to the NUL that ends it, or to its own end where there is none; gives the bytes,
+   * NUL included, or -1 where not all of it is there. Where this is absent, texts are read piece by piece.
+   */
+  readUserText?(address: bigint, into: Uint8Array): number;
   writeUser?(address: bigint, bytes: Uint8Array): boolean;
   /** Call chains, innermost address first. */
   userStack?(): readonly bigint[];

@@ -58,14 +58,33 @@ export function memoryHelpers(world: World): HelperRow[] {
       return size;
     };
 
+  /** In one piece where the task can do that. */
+  const readUserString = (to: number, size: number, from: bigint): number => {
+    const task = world.run?.task;
+    if (!task?.readUserText || size === 0) return readString(readUser)(to, size, from);
+    const out = memory.slice(to, size);
+    const length = task.readUserText(BigInt.asUintN(64, from), out);
+    if (length < 0) {
+      out.fill(0);
+      return -EFAULT;
+    }
+    out.fill(0, length);
+    if (length === size) out[size - 1] = 0;
+    return length;
+  };
+  const readEitherString = (to: number, size: number, from: bigint): number =>
+    memory.address(from, 1) === undefined
+      ? readUserString(to, size, from)
+      : readString(readEither)(to, size, from);
+
   const ARGUMENTS = ["address", "number", "wide"] as const;
   return [
     helper("probe_read", ARGUMENTS, read(readEither)),
     helper("probe_read_kernel", ARGUMENTS, read(readKernel)),
     helper("probe_read_user", ARGUMENTS, read(readUser)),
-    helper("probe_read_str", ARGUMENTS, readString(readEither)),
+    helper("probe_read_str", ARGUMENTS, readEitherString),
     helper("probe_read_kernel_str", ARGUMENTS, readString(readKernel)),
-    helper("probe_read_user_str", ARGUMENTS, readString(readUser)),
+    helper("probe_read_user_str", ARGUMENTS, readUserString),
     helper("copy_from_user", ARGUMENTS, read(readUser)),
     helper("probe_write_user", ["wide", "address", "number"], (to, from, size) => {
       const bytes = memory.slice(from, size).slice();

@@ -114,8 +114,13 @@ export function namespaceInode(pid: number, kind: string): number {
   }
 }
 
-/** Path and id of a process's cgroup in the unified hierarchy. */
-export function cgroupOf(pid: number): { readonly path: string; readonly id: bigint } {
+/** In the unified hierarchy. */
+export interface Cgroup {
+  readonly path: string;
+  readonly id: bigint;
+}
+
+export function cgroupOf(pid: number): Cgroup {
   const path = /^0::(.*)$/m.exec(readText(`/proc/${pid}/cgroup`) ?? "")?.[1] ?? "/";
   for (const root of ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]) {
     try {

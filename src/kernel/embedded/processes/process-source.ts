@@ -11,7 +11,9 @@ import type {
 } from "../../index.ts";
 import type { EventHost, EventSource, Hook, Task } from "../events/index.ts";
 import { hookName } from "../events/index.ts";
-import { readComm, readProcTask, readText } from "./proc-files.ts";
+import { readText } from "./proc-files.ts";
+import { procFacts } from "./process-facts.ts";
+import type { ProcessFacts } from "./process-facts.ts";
 import { ProcessTask } from "./process-task.ts";
 import { TaskTable } from "./task-table.ts";
 import { taskBtf } from "./task-types.ts";
@@ -47,9 +49,11 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   readonly #attached: number[] = [];
 
   readonly #arch: string;
+  readonly #facts: ProcessFacts;
 
-  constructor(arch: string, open: () => ProcessTracer) {
+  constructor(arch: string, open: () => ProcessTracer, facts: ProcessFacts = procFacts) {
     this.#arch = arch;
+    this.#facts = facts;
     this.#open = open;
     this.#points = new Tracepoints(arch);
     this.#probes = new UserProbes(arch);
@@ -70,7 +74,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
 
   start(host: EventHost): void {
     this.#host = host;
-    this.#table = new TaskTable(host.memory);
+    this.#table = new TaskTable(host.memory, this.#facts);
   }
 
   attach(hook: Hook): Disposable | undefined {
@@ -199,6 +203,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
 
   #handle(stop: TraceStop): void {
     const { pid } = stop;
+    this.#host?.stopped?.(pid);
     this.#tasks.get(pid)?.touch();
     this.#table?.touch(pid, stop.kind === "exec");
     switch (stop.kind) {
@@ -299,7 +304,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#raiseRaw("sched_process_fork", pid, () => [this.#taskPointer(pid), this.#taskPointer(child)]);
     const point = this.#point("sched", "sched_process_fork");
     if (point) {
-      const names = [this.#task(pid).comm, readComm(child)] as const;
+      const names = [this.#task(pid).comm, this.#facts.comm(child)] as const;
       const fill = (record: RecordWriter): RecordWriter =>
         record
           .text("parent_comm", names[0])
@@ -310,12 +315,14 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     }
     const created = this.#point("task", "task_newtask");
     if (created)
-      this.#raise(created, pid, (record) => record.number("pid", child).text("comm", readComm(child)));
+      this.#raise(created, pid, (record) =>
+        record.number("pid", child).text("comm", this.#facts.comm(child)),
+      );
   }
 
   /** A new process has its parent's memory, with the breakpoints in it. */
   #inheritProbes(pid: number): void {
-    const task = this.#probes.any ? readProcTask(pid) : undefined;
+    const task = this.#probes.any ? this.#facts.task(pid) : undefined;
     if (task && task.tgid === pid) this.#probes.inherit(task.parent, pid);
   }
 
@@ -349,7 +356,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   #exiting(pid: number): void {
-    const task = readProcTask(pid);
+    const task = this.#facts.task(pid);
     this.#raiseRaw("sched_process_exit", pid, () => [this.#taskPointer(pid), task?.tgid === pid ? 1n : 0n]);
     const point = this.#point("sched", "sched_process_exit");
     if (!point) return;
@@ -388,6 +395,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#probes.forgetThread(pid);
     this.#tasks.delete(pid);
     this.#table?.end(pid);
+    this.#facts.ended?.(pid);
   }
 
   /** The tracepoint, if a program is attached to it. */
@@ -436,7 +444,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   #task(pid: number): ProcessTask {
     const known = this.#tasks.get(pid);
     if (known) return known;
-    const task = new ProcessTask(pid, () => this.#tracer, this.#table);
+    const task = new ProcessTask(pid, () => this.#tracer, this.#table, this.#facts);
     this.#tasks.set(pid, task);
     return task;
   }

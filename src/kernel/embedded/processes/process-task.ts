@@ -1,7 +1,7 @@
 import type { ProcessTracer } from "../../index.ts";
 import type { Task } from "../events/index.ts";
-import { cgroupOf, readComm, readProcTask } from "./proc-files.ts";
 import type { ProcTask } from "./proc-files.ts";
+import type { ProcessFacts } from "./process-facts.ts";
 import type { TaskTable } from "./task-table.ts";
 
 /** Threads rename themselves by prctl(2), which is seen; others rename them so rarely that a look now and then does. */
@@ -14,15 +14,22 @@ export class ProcessTask implements Task {
   readonly pid: number;
   readonly #tracer: () => ProcessTracer | undefined;
   readonly #table: TaskTable | undefined;
+  readonly #facts: ProcessFacts;
   #proc: ProcTask | undefined;
   #tgid: number | undefined;
   #comm: string | undefined;
   #commReadAt = 0;
 
-  constructor(pid: number, tracer: () => ProcessTracer | undefined, table: TaskTable | undefined) {
+  constructor(
+    pid: number,
+    tracer: () => ProcessTracer | undefined,
+    table: TaskTable | undefined,
+    facts: ProcessFacts,
+  ) {
     this.pid = pid;
     this.#tracer = tracer;
     this.#table = table;
+    this.#facts = facts;
   }
 
   touch(): void {
@@ -49,14 +56,14 @@ export class ProcessTask implements Task {
   get comm(): string {
     const now = performance.now();
     if (this.#comm === undefined || now - this.#commReadAt > COMM_MILLISECONDS) {
-      this.#comm = readComm(this.pid);
+      this.#comm = this.#facts.comm(this.pid);
       this.#commReadAt = now;
     }
     return this.#comm;
   }
 
   get cgroupId(): bigint {
-    return cgroupOf(this.pid).id;
+    return this.#facts.cgroup(this.pid).id;
   }
 
   get address(): number {
@@ -68,6 +75,15 @@ export class ProcessTask implements Task {
     if (!bytes || bytes.length < into.length) return false;
     into.set(bytes);
     return true;
+  }
+
+  readUserText(address: bigint, into: Uint8Array): number {
+    const bytes = this.#tracer()?.read(this.pid, address, into.length) ?? new Uint8Array(0);
+    const end = bytes.indexOf(0);
+    if (end < 0 && bytes.length < into.length) return -1;
+    const text = end < 0 ? bytes : bytes.subarray(0, end + 1);
+    into.set(text);
+    return text.length;
   }
 
   writeUser(address: bigint, bytes: Uint8Array): boolean {
@@ -106,6 +122,6 @@ export class ProcessTask implements Task {
   }
 
   #read(): ProcTask | undefined {
-    return (this.#proc ??= readProcTask(this.pid));
+    return (this.#proc ??= this.#facts.task(this.pid));
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { BtfKind, parseBtf } from "../../../btf/index.ts";
 import { openEmbeddedKernel } from "../index.ts";
+import { procFacts } from "./process-facts.ts";
 import { TaskTable } from "./task-table.ts";
 import { placeStructs, STRUCTS, taskBtf } from "./task-types.ts";
 
@@ -21,7 +22,7 @@ test("the types are BTF, with every member where the structs have it", () => {
 test.skipIf(process.platform !== "linux")("a task leads to its parents, as /proc has them", () => {
   using kernel = openEmbeddedKernel();
   const { memory } = kernel;
-  const table = new TaskTable(memory);
+  const table = new TaskTable(memory, procFacts);
   const task = placeStructs().get("task_struct")!.members;
   const number = (address: number, member: string): number => memory.u32(address + task.get(member)!.offset);
   const follow = (address: number, member: string): number =>
@@ -39,7 +40,7 @@ test.skipIf(process.platform !== "linux")("a task leads to its parents, as /proc
 
 test.skipIf(process.platform !== "linux")("memory of tasks that ended is given back after a while", () => {
   using kernel = openEmbeddedKernel({ memory: 2 * 1024 * 1024 });
-  const table = new TaskTable(kernel.memory);
+  const table = new TaskTable(kernel.memory, procFacts);
   for (let round = 0; round < 700; round++) {
     table.touch(process.pid);
     expect(table.address(process.pid)).not.toBe(0);

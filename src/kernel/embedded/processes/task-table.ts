@@ -1,7 +1,6 @@
-import { hostname, release, version } from "node:os";
 import type { Memory } from "../memory.ts";
-import { cgroupOf, namespaceInode, readProcTask } from "./proc-files.ts";
 import type { ProcTask } from "./proc-files.ts";
+import type { ProcessFacts } from "./process-facts.ts";
 import { placeStructs } from "./task-types.ts";
 import type { StructPlace } from "./task-types.ts";
 
@@ -61,19 +60,21 @@ interface Entry {
 }
 
 /**
- * task_structs in the embedded kernel's memory, filled from /proc when a program asks for one, together with its
- * parents, so that pointers from one to the next lead somewhere.
+ * task_structs in the embedded kernel's memory, filled with what is known of threads when a program asks for one,
+ * together with its parents, so that pointers from one to the next lead somewhere.
  */
 export class TaskTable {
   readonly #memory: Memory;
+  readonly #facts: ProcessFacts;
   readonly #places: ReadonlyMap<string, StructPlace> = placeStructs();
   readonly #offsets = new Map<string, number>();
   readonly #blockSize: number;
   readonly #entries = new Map<number, Entry>();
   readonly #ended: number[] = [];
 
-  constructor(memory: Memory) {
+  constructor(memory: Memory, facts: ProcessFacts) {
     this.#memory = memory;
+    this.#facts = facts;
     let offset = 0;
     for (const part of PARTS) {
       this.#offsets.set(part, offset);
@@ -115,7 +116,7 @@ export class TaskTable {
   #fill(pid: number, depth: number): Entry | undefined {
     const known = this.#entries.get(pid);
     if (known && !known.stale) return known;
-    const task = depth > 0 ? readProcTask(pid) : undefined;
+    const task = depth > 0 ? this.#facts.task(pid) : undefined;
     if (!task) return known;
     const entry = known ?? {
       address: this.#memory.allocate(this.#blockSize),
@@ -163,13 +164,13 @@ export class TaskTable {
   /** Namespaces and cgroup. */
   #writePlace(base: number, pid: number): void {
     const { at, set, point } = this.#block(base);
-    set("user_namespace", "ns.inum", namespaceInode(pid, "user"));
+    set("user_namespace", "ns.inum", this.#facts.namespace(pid, "user"));
     for (const [member, part, file] of NAMESPACES) {
       point("nsproxy", member, at(part));
-      set(part, "ns.inum", namespaceInode(pid, file));
+      set(part, "ns.inum", this.#facts.namespace(pid, file));
     }
     this.#writeNames(at("uts_namespace"));
-    const cgroup = cgroupOf(pid);
+    const cgroup = this.#facts.cgroup(pid);
     point("css_set", "dfl_cgrp", at("cgroup"));
     point("cgroup", "kn", at("kernfs_node"));
     set("cgroup", "level", cgroup.path.split("/").filter((word) => word !== "").length);
@@ -184,7 +185,8 @@ export class TaskTable {
   }
 
   #writeNames(uts: number): void {
-    const names = { sysname: "Linux", nodename: hostname(), release: release(), version: version() };
+    const { node, release, version } = this.#facts.machine;
+    const names = { sysname: "Linux", nodename: node, release, version };
     for (const [member, text] of Object.entries(names))
       this.#text(uts, "uts_namespace", `name.${member}`, text);
   }

@@ -147,6 +147,13 @@ export class Tracepoints {
     return this.#byId.get(id);
   }
 
+  /** A field of a record, which may be too short for it. */
+  number([category, event]: readonly [string, string], name: string, record: Uint8Array): number | undefined {
+    const found = this.find(category, event)?.fields.find((each) => each.name === name);
+    if (!found || found.size !== 4 || found.offset + 4 > record.length) return undefined;
+    return new DataView(record.buffer, record.byteOffset).getInt32(found.offset, true);
+  }
+
   callNumber(name: string): number | undefined {
     return this.#callNumbers.get(name);
   }

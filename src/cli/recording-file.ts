@@ -1,0 +1,90 @@
+import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { BpfkitError } from "../errors.ts";
+import { RecordingReader, type RecordingBytes, type RecordingSink } from "../recording/index.ts";
+
+/** A recording that is read from a file. */
+export class RecordingInput implements RecordingBytes, Disposable {
+  readonly #fd: number;
+  readonly size: number;
+
+  /** @throws BpfkitError `cli/input` */
+  constructor(path: string) {
+    try {
+      this.#fd = openSync(path, "r");
+    } catch (cause) {
+      throw fileError(`Cannot read ${path}`, "cli/input", cause);
+    }
+    const { size } = fstatSync(this.#fd);
+    this.size = size;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(Math.min(length, Math.max(0, this.size - offset)));
+    let at = 0;
+    while (at < bytes.length) {
+      const count = readSync(this.#fd, bytes, at, bytes.length - at, offset + at);
+      if (count === 0) break;
+      at += count;
+    }
+    return bytes.subarray(0, at);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** @throws BpfkitError where it cannot be read, or is no recording */
+export function openRecording(path: string): {
+  readonly input: RecordingInput;
+  readonly reader: RecordingReader;
+} {
+  const input = new RecordingInput(path);
+  try {
+    return { input, reader: RecordingReader.open(input) };
+  } catch (error) {
+    input[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A recording that is written to a file. */
+export class RecordingOutput implements RecordingSink, Disposable {
+  readonly #path: string;
+  readonly #fd: number;
+
+  /** @throws BpfkitError `cli/output` */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#fd = openSync(path, "w");
+    } catch (cause) {
+      throw fileError(`Cannot write ${path}`, "cli/output", cause);
+    }
+  }
+
+  write(bytes: Uint8Array): void {
+    try {
+      for (let at = 0; at < bytes.length; at += writeSync(this.#fd, bytes, at));
+    } catch (cause) {
+      throw fileError(`Cannot write ${this.#path}`, "cli/output", cause);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+function fileError(what: string, code: string, cause: unknown): BpfkitError {
+  const known = cause instanceof Error && "code" in cause ? REASONS[String(cause.code)] : undefined;
+  const reason = known ?? (cause instanceof Error ? cause.message : String(cause));
+  return new BpfkitError(`${what}: ${reason}`, { code, cause });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
+  ENOSPC: "no space left",
+};

@@ -1,0 +1,101 @@
+import { openRecordingTracer, openReplay } from "../open-kernel.ts";
+import { DisposalStack } from "../util/index.ts";
+import { RecordingWriter } from "../recording/index.ts";
+import { usageError, type ParsedArguments } from "./arguments.ts";
+import type { Invocation } from "./command.ts";
+import { openRecording, RecordingOutput } from "./recording-file.ts";
+import type { TraceKernel } from "./trace-kernel.ts";
+import { version } from "./version.ts";
+
+/** The embedded kernel, whose events go into a file. */
+export async function recorder(
+  path: string,
+  { options }: ParsedArguments,
+  events: "all" | "processes",
+  invocation: Invocation,
+): Promise<TraceKernel> {
+  if (options.get("kernel") === "linux")
+    throw usageError("Option --record is for the embedded kernel: leave --kernel out", invocation);
+  const resources = new DisposalStack();
+  try {
+    const file = resources.use(new RecordingOutput(path));
+    const writer = new RecordingWriter(file);
+    const { kernel, processes } = await openRecordingTracer({
+      writer,
+      version: version(),
+      events,
+      snap: snapSize(options.get("snap"), invocation),
+    });
+    resources.use(kernel);
+    resources.use(processes);
+    return {
+      kernel,
+      processes,
+      // The end is written before it is told how much there is.
+      remarks: () => {
+        processes[Symbol.dispose]();
+        return [`Recorded ${writer.events} events in ${writer.bytes} bytes: ${path}`];
+      },
+      [Symbol.dispose]: () => resources[Symbol.dispose](),
+    };
+  } catch (error) {
+    resources[Symbol.dispose]();
+    throw error;
+  }
+}
+
+const SNAP = 512;
+const MOST_SNAP = 1024 * 1024;
+
+function snapSize(text: string | undefined, invocation: Invocation): number {
+  if (text === undefined) return SNAP;
+  const size = Number(text);
+  if (/^\d+$/.test(text) && size <= MOST_SNAP) return size;
+  throw usageError(`Option --snap takes 0 to ${MOST_SNAP} bytes, not ${text}`, invocation);
+}
+
+/** A recording, as a kernel. */
+export async function recordedKernel(
+  path: string,
+  { options }: ParsedArguments,
+  invocation: Invocation,
+): Promise<TraceKernel> {
+  for (const other of ["cmd", "pid", "kernel", "record", "btf"])
+    if (options.has(other))
+      throw usageError(`Option --replay has events and types of its own: leave --${other} out`, invocation);
+  const until = eventNumber(options.get("at"), invocation);
+  const { input, reader } = openRecording(path);
+  const resources = new DisposalStack();
+  resources.use(input);
+  try {
+    // Times of day are shown as they were where the recording was made.
+    process.env["TZ"] = reader.environment.timeZone;
+    const { kernel, processes } = await openReplay(reader, { until });
+    resources.use(kernel);
+    resources.use(processes);
+    return {
+      kernel,
+      processes,
+      replayed: true,
+      remarks: () => {
+        const { damage } = reader;
+        const { missing, lost } = processes;
+        return [
+          ...(damage ? [`The recording is not whole: ${damage.reason} (byte ${damage.offset})`] : []),
+          ...(lost > 0 ? [`The recorder lost ${lost} events`] : []),
+          ...(missing > 0 ? [`${missing} reads of memory that the recording does not hold failed`] : []),
+        ];
+      },
+      [Symbol.dispose]: () => resources[Symbol.dispose](),
+    };
+  } catch (error) {
+    resources[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function eventNumber(text: string | undefined, invocation: Invocation): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw usageError(`Option --at takes the number of an event, the first being 1, not ${text}`, invocation);
+}

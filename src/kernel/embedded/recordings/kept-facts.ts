@@ -1,0 +1,70 @@
+import { taskChange } from "../../../recording/index.ts";
+import type { TaskChange, TaskEndEntry, TaskEntry } from "../../../recording/index.ts";
+import type { Cgroup, ProcTask } from "../processes/proc-files.ts";
+import type { MachineNames, ProcessFacts } from "../processes/process-facts.ts";
+import { namespaceField, toRecord } from "./task-record.ts";
+
+/** Facts of threads that are kept, whoever asked for them, as far as they are new. */
+export class KeptFacts implements ProcessFacts {
+  readonly #inner: ProcessFacts;
+  readonly #known = new Map<number, TaskChange>();
+  #news: (TaskEntry | TaskEndEntry)[] = [];
+
+  constructor(inner: ProcessFacts) {
+    this.#inner = inner;
+  }
+
+  get machine(): MachineNames {
+    return this.#inner.machine;
+  }
+
+  /** What became known since the last call. */
+  take(): readonly (TaskEntry | TaskEndEntry)[] {
+    const news = this.#news;
+    if (news.length > 0) this.#news = [];
+    return news;
+  }
+
+  knows(pid: number): boolean {
+    return this.#known.get(pid)?.tgid !== undefined;
+  }
+
+  task(pid: number): ProcTask | undefined {
+    const task = this.#inner.task(pid);
+    if (task) this.#keep(pid, toRecord(task));
+    return task;
+  }
+
+  comm(pid: number): string {
+    const comm = this.#inner.comm(pid);
+    if (comm !== "") this.#keep(pid, { comm });
+    return comm;
+  }
+
+  cgroup(pid: number): Cgroup {
+    const cgroup = this.#inner.cgroup(pid);
+    this.#keep(pid, { cgroupId: cgroup.id, cgroupPath: cgroup.path });
+    return cgroup;
+  }
+
+  namespace(pid: number, kind: string): number {
+    const inode = this.#inner.namespace(pid, kind);
+    const field = namespaceField(kind);
+    if (field) this.#keep(pid, { [field]: inode });
+    return inode;
+  }
+
+  ended(pid: number): void {
+    this.#inner.ended?.(pid);
+    if (!this.#known.delete(pid)) return;
+    this.#news.push({ kind: "taskEnd", pid });
+  }
+
+  #keep(pid: number, now: TaskChange): void {
+    const before = this.#known.get(pid) ?? {};
+    const change = taskChange(before, now);
+    if (!change) return;
+    this.#known.set(pid, { ...before, ...change });
+    this.#news.push({ kind: "task", pid, change });
+  }
+}

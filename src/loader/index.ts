@@ -7,6 +7,7 @@ export { loadObject } from "./load.ts";
 export type { LoadedObject, LoadedProgram, LoadOptions } from "./load.ts";
 export { ProgramLoadError } from "./program-load.ts";
 export { createMap, MapCreateError } from "./map-create.ts";
+export { TargetError } from "./target-error.ts";
 export { missingHelper } from "./missing-helper.ts";
 export { LoadedMap } from "./map.ts";
 export type { MapEntry } from "./map.ts";

@@ -1,3 +1,4 @@
+import { BpfkitError } from "../errors.ts";
 import { BtfKind, essentialName, parseBtf, typesAreCompatible } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
@@ -32,9 +33,27 @@ export class KernelSymbols {
     return this.#kfuncs.get(name);
   }
 
-  variable(name: string): BtfSymbol | undefined {
+  /**
+   * A variable or function, which the object declares as type `local` of its own BTF. Another type in the kernel is an
+   * error for variables, where something else would be read, and makes a function another one.
+   * @throws BpfkitError `loader/ksym-type`
+   */
+  variable(name: string, local: number | undefined): BtfSymbol | undefined {
     const found = this.#types.find(name, BtfKind.Var) ?? this.#types.find(name, BtfKind.Func);
-    return found && { id: found.id, fd: found.module };
+    if (!found) return undefined;
+    const { id, btf, module } = found;
+    const target = btf.resolve(btf.target(id));
+    const localBtf = this.#local();
+    if (!localBtf || local === undefined || typesAreCompatible({ localBtf, local, btf, target }))
+      return { id, fd: module };
+    if (btf.kind(id) === BtfKind.Func) return undefined;
+    throw new BpfkitError(`Kernel symbol ${name} is declared as another type than it has in this kernel`, {
+      code: "loader/ksym-type",
+      hints: [
+        `The object says ${describeType(localBtf, local)}, the kernel ${describeType(btf, target)}`,
+        "vmlinux.h of this kernel has the type to declare it with",
+      ],
+    });
   }
 
   /** The first symbol of that name in /proc/kallsyms; undefined where addresses are hidden. */
@@ -70,4 +89,8 @@ function addressIn(kallsyms: Buffer, name: string): bigint | undefined {
     return /^0*$/.test(address) ? undefined : BigInt(`0x${address}`);
   }
   return undefined;
+}
+
+function describeType(btf: Btf, id: number): string {
+  return `${btf.kindName(id).toLowerCase()} ${btf.name(id)}`.trimEnd();
 }

@@ -3,6 +3,7 @@ import { BtfError, BtfKind, parseBtf } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import { BPF_ATTACH_TYPE, STRUCT } from "../uapi/index.ts";
+import { TargetError } from "./target-error.ts";
 
 /** A type of the kernel or of a module. */
 export interface KernelType {
@@ -46,20 +47,20 @@ export class KernelTypes implements Disposable {
     }
   }
 
-  /** What a tracing program of this attach type means by `name`, or `module:name`. */
-  attachTarget(name: string, attachType: number): KernelType {
+  /**
+   * What `program`, a tracing program of this attach type, means by `name`, or `module:name`.
+   * @throws TargetError
+   */
+  attachTarget(name: string, attachType: number, program: string): KernelType {
     const { prefix, kind, what } = TARGETS.get(attachType) ?? FUNCTION_TARGET;
     const [module, symbol] = name.includes(":") ? name.split(":", 2) : [undefined, name];
     const found = this.find(`${prefix}${symbol}`, kind, module);
     if (found) return found;
-    throw new BpfkitError(`The kernel's BTF has no ${what} ${name}`, {
-      code: "loader/no-target",
-      hints: [
-        what === "tracepoint"
-          ? "bpfkit trace -l 'rawtracepoint:*' lists what there is"
-          : "It may be inlined, or live in a module that is not loaded",
-      ],
-    });
+    throw new TargetError(program, `The kernel's BTF has no ${what} ${name}, which ${program} attaches to`, [
+      what === "tracepoint"
+        ? "bpfkit trace -l 'rawtracepoint:*' lists what there is"
+        : "It may be inlined, or live in a module that is not loaded",
+    ]);
   }
 
   find(name: string, kind: BtfKind, module?: string): KernelType | undefined {

@@ -11,7 +11,7 @@ import type {
   RelocationInputs,
   TracepointFormat,
 } from "../object/index.ts";
-import { BPF_ATTACH_TYPE, BPF_F, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
+import { BPF_ATTACH_TYPE, BPF_F, BPF_MAP_TYPE, BPF_PROG_TYPE, ERRNO } from "../uapi/index.ts";
 import { lazy } from "../util/index.ts";
 import {
   addLineTexts,
@@ -22,6 +22,7 @@ import {
 } from "./debug-info.ts";
 import type { ObjectDebugInfo } from "./debug-info.ts";
 import { Features } from "./features.ts";
+import { JumpTables } from "./jump-tables.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { KernelTypes } from "./kernel-types.ts";
 import { kconfigContents } from "./kconfig.ts";
@@ -29,6 +30,7 @@ import { arenaDataOffset, createMap, kernelName, reusedMap } from "./map-create.
 import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
 import { functionOf } from "./program-target.ts";
+import { TargetError } from "./target-error.ts";
 import { fitStructOps } from "./struct-ops.ts";
 import type { FittedStructOps } from "./struct-ops.ts";
 
@@ -188,7 +190,8 @@ class Loading implements Disposable {
 
   #load(program: ProgramSpec, inputs: RelocationInputs): LoadedProgram {
     const { device, token } = this.#options;
-    const insns = encode(relocate(program, inputs));
+    using tables = new JumpTables(this.#kernel);
+    const insns = encode(relocate(program, { ...inputs, jumpTable: (targets) => tables.map(targets) }));
     const attr = {
       prog_type: program.type,
       insns,
@@ -205,7 +208,17 @@ class Loading implements Disposable {
       ...this.#debugInfo(program),
     };
     const { fd, log } = loadProgram(this.#kernel, program, attr, this.#options.logLevel ?? 0, this.#spec.btf);
+    this.#bindConstants(program, fd);
     return { name: program.name, spec: program, fd, log };
+  }
+
+  /** Constants that no instruction reads are metadata (`bpf_metadata_…`): they live as long as the program. */
+  #bindConstants({ relocations }: ProgramSpec, prog_fd: Fd): void {
+    for (const [name, { fd: map_fd }] of this.#maps) {
+      if (!name.startsWith(".rodata")) continue;
+      if (relocations.some((relocation) => relocation.kind === "map" && relocation.map === name)) continue;
+      bindMap(this.#kernel, { prog_fd, map_fd });
+    }
   }
 
   /** Programs whose struct_ops maps are not to be made are not to be loaded either. */
@@ -261,16 +274,14 @@ class Loading implements Disposable {
     if (attachTarget === undefined) return {};
     const target = this.#options.targets?.get(name);
     if (target !== undefined)
-      return { attach_prog_fd: target, attach_btf_id: functionOf(this.#kernel, target, attachTarget) };
+      return { attach_prog_fd: target, attach_btf_id: functionOf(this.#kernel, target, attachTarget, name) };
     if (type === BPF_PROG_TYPE.EXT)
-      throw new BpfkitError(
+      throw new TargetError(
+        name,
         `Program ${name} replaces function ${attachTarget} of a program that was not given`,
-        {
-          code: "loader/no-target",
-          hints: ["Load the other program first, and name it as this one's target"],
-        },
+        ["Load the other program first, and name it as this one's target"],
       );
-    const { id, module } = this.#types.attachTarget(attachTarget, expectedAttachType);
+    const { id, module } = this.#types.attachTarget(attachTarget, expectedAttachType, name);
     return { attach_btf_id: id, attach_prog_fd: module === 0 ? undefined : module };
   }
 
@@ -309,7 +320,7 @@ class Loading implements Disposable {
       tracepointField: (tracepoint, field) =>
         this.#format(tracepoint)?.fields.find(({ name }) => name === field),
       kfunc: (name) => this.#symbols.kfunc(name),
-      ksymType: (name) => this.#symbols.variable(name),
+      ksymType: (name, typeId) => this.#symbols.variable(name, typeId),
       ksymAddress: (name) => this.#symbols.address(name),
     };
   }
@@ -358,6 +369,15 @@ class KernelObject implements LoadedObject {
     this.#open = false;
     for (const { fd } of this.programs.values()) this.#kernel.close(fd);
     for (const map of this.maps.values()) map[Symbol.dispose]();
+  }
+}
+
+/** Kernels before 5.10 do not know how; the program runs all the same. */
+function bindMap(kernel: Kernel, attr: BpfAttr["PROG_BIND_MAP"]): void {
+  try {
+    kernel.bpf("PROG_BIND_MAP", attr);
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno !== ERRNO.EINVAL) throw error;
   }
 }
 

@@ -1,28 +1,25 @@
-import { BpfkitError } from "../errors.ts";
 import { BtfKind, parseBtf } from "../btf/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
 import { STRUCT } from "../uapi/index.ts";
+import { TargetError } from "./target-error.ts";
 
 /**
  * Id of a function in the types of a program that is in the kernel: what freplace replaces, and what fentry and
- * fexit of BPF programs attach to.
- * @throws BpfkitError `loader/no-target`
+ * fexit of BPF programs attach to. `user` is the program that does.
+ * @throws TargetError
  */
-export function functionOf(kernel: Kernel, program: Fd, name: string): number {
+export function functionOf(kernel: Kernel, program: Fd, name: string, user: string): number {
   const { fields, size } = STRUCT.bpf_prog_info;
   const info = new Uint8Array(size);
   kernel.objectInfo(program, info);
   const btf_id = new DataView(info.buffer).getUint32(fields.btf_id.offset, true);
   const id = btf_id === 0 ? undefined : parseBtf(typesOf(kernel, btf_id)).findByName(name, BtfKind.Func);
   if (id !== undefined) return id;
-  throw new BpfkitError(`The program to attach to has no function ${name}`, {
-    code: "loader/no-target",
-    hints: [
-      btf_id === 0
-        ? "It was loaded without BTF: compile it with -g"
-        : "Global functions keep their name in its BTF; static ones may have been inlined",
-    ],
-  });
+  throw new TargetError(user, `The program that ${user} attaches to has no function ${name}`, [
+    btf_id === 0
+      ? "It was loaded without BTF: compile it with -g"
+      : "Global functions keep their name in its BTF; static ones may have been inlined",
+  ]);
 }
 
 function typesOf(kernel: Kernel, btf_id: number): Uint8Array {

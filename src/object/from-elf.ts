@@ -8,7 +8,7 @@ import {
   SymbolBinding,
 } from "../elf/index.ts";
 import { BPF_F, BPF_MAP_TYPE } from "../uapi/index.ts";
-import { decodeFixedString } from "../util/index.ts";
+import { decodeFixedString, lazy } from "../util/index.ts";
 import { type CodeFunction, type CodeSection, readCode } from "./code-section.ts";
 import { ObjectError } from "./error.ts";
 import { kconfigVariables } from "./kconfig.ts";
@@ -23,7 +23,7 @@ import {
   PLAN_SECTION,
   RELOCATION_SECTION,
 } from "./plan-section.ts";
-import { type LinkContext, linkProgram } from "./program-linker.ts";
+import { type LinkContext, linkProgram, type ProvidedSymbol } from "./program-linker.ts";
 import { sectionKind } from "./section-name.ts";
 import type { KconfigVariable, MapSpec, ObjectSpec, ProgramSpec } from "./spec.ts";
 import { structOpsVariables } from "./struct-ops.ts";
@@ -41,6 +41,10 @@ export interface ObjectFile {
 export function fromElf(bytes: Uint8Array): ObjectFile {
   return new ObjectReader(new ElfFile(bytes)).read();
 }
+
+const JUMP_TABLES = ".jumptables";
+/** Declaration tag of a program: what bpf_throw() ends in (kernel/bpf/verifier.c, add_subprog). */
+const EXCEPTION_CALLBACK = "exception_callback:";
 
 /** Variables that clang's address space 1 puts into an arena. */
 const ARENA = ".addr_space.1";
@@ -61,6 +65,8 @@ class ObjectReader implements LinkContext {
   readonly #dataSections: ReadonlyMap<number, ElfSection>;
   readonly #kconfig: readonly KconfigVariable[];
   readonly #extra = new Map<string, Map<number, ExtraRelocation>>();
+  /** Names, by the id of the function that is tagged. */
+  readonly #exceptionCallbacks = lazy(() => exceptionCallbacks(this.#btf));
 
   constructor(elf: ElfFile) {
     if (elf.machine !== ElfMachine.Bpf || !elf.is64)
@@ -111,17 +117,37 @@ class ObjectReader implements LinkContext {
     return this.#dataSections.get(section)?.name;
   }
 
-  provided(name: string): "typed" | "untyped" | "kconfig" | undefined {
+  provided(name: string): ProvidedSymbol | undefined {
     const btf = this.#btf;
     if (!btf) return undefined;
-    if (this.#kconfig.some((variable) => variable.name === name)) return "kconfig";
+    if (this.#kconfig.some((variable) => variable.name === name)) return { kind: "kconfig" };
     for (const section of btf.findAllByName(KSYMS, BtfKind.Datasec)) {
       const found = btf.sectionVariables(section).find(({ type }) => btf.name(type) === name);
       if (!found) continue;
-      const isVariable = btf.kind(found.type) === BtfKind.Var;
-      return isVariable && btf.skipModifiers(btf.target(found.type)) === 0 ? "untyped" : "typed";
+      const typeId = btf.resolve(btf.target(found.type));
+      return typeId === 0 ? { kind: "untyped" } : { kind: "typed", typeId };
     }
     return undefined;
+  }
+
+  jumpTable({ section, value, size }: ElfSymbol): readonly number[] | undefined {
+    const tables = this.#elf.section(JUMP_TABLES);
+    if (!tables || section !== tables.index) return undefined;
+    const bytes = this.#elf.data(tables);
+    if (size === 0 || size % 8 !== 0 || value % 8 !== 0 || value + size > bytes.length)
+      throw new ObjectError("object/bad-elf", `A jump table does not lie within section ${JUMP_TABLES}`);
+    const view = new DataView(bytes.buffer, bytes.byteOffset + value, size);
+    return Array.from({ length: size / 8 }, (_, index) => Number(view.getBigUint64(index * 8, true)));
+  }
+
+  exceptionCallback(typeId: number): readonly [CodeFunction, CodeSection] | undefined {
+    const name = this.#exceptionCallbacks().get(typeId);
+    if (name === undefined) return undefined;
+    for (const section of this.code.values()) {
+      const fn = section.functions.find((other) => other.name === name && !other.local);
+      if (fn) return [fn, section];
+    }
+    throw new ObjectError("object/bad-elf", `Exception callback ${name} is no global function`);
   }
 
   kconfigOffset(name: string): number {
@@ -282,6 +308,21 @@ class ObjectReader implements LinkContext {
       lines,
     };
   }
+}
+
+function exceptionCallbacks(btf: Btf | undefined): Map<number, string> {
+  const found = new Map<number, string>();
+  if (!btf) return found;
+  for (let id = 1; id < btf.typeCount; id++) {
+    if (btf.kind(id) !== BtfKind.DeclTag || btf.componentIndex(id) !== -1) continue;
+    const tag = btf.name(id);
+    if (!tag.startsWith(EXCEPTION_CALLBACK)) continue;
+    const fn = btf.target(id);
+    if (found.has(fn))
+      throw new ObjectError("object/bad-elf", `Function ${btf.name(fn)} has two exception callbacks`);
+    found.set(fn, tag.slice(EXCEPTION_CALLBACK.length));
+  }
+  return found;
 }
 
 function isDataSection({ name, type, size }: ElfSection): boolean {

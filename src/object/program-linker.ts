@@ -7,6 +7,11 @@ import { ObjectError } from "./error.ts";
 import type { ExtraRelocation } from "./plan-section.ts";
 import type { FunctionInfo, LineInfo, Relocation } from "./spec.ts";
 
+/** What kind of symbol the kernel provides; `typeId`: what the object declares it as, in its own BTF. */
+export type ProvidedSymbol =
+  | { readonly kind: "untyped" | "kconfig" }
+  | { readonly kind: "typed"; readonly typeId: number };
+
 /** What the functions of an object may refer to. */
 export interface LinkContext {
   readonly code: ReadonlyMap<number, CodeSection>;
@@ -14,8 +19,12 @@ export interface LinkContext {
   map(section: number, offset: number): string | undefined;
   dataSection(section: number): string | undefined;
   /** What BTF says about a symbol that the kernel provides. */
-  provided(name: string): "typed" | "untyped" | "kconfig" | undefined;
+  provided(name: string): ProvidedSymbol | undefined;
   kconfigOffset(name: string): number;
+  /** The table that a symbol of section .jumptables stands for: offsets of instructions, in bytes. */
+  jumpTable(symbol: ElfSymbol): readonly number[] | undefined;
+  /** The function that bpf_throw() of a program ends in, if the program names one. */
+  exceptionCallback(typeId: number): readonly [CodeFunction, CodeSection] | undefined;
   /** Relocations that ELF has no words for, by section name and slot. */
   extra(section: string): ReadonlyMap<number, ExtraRelocation>;
 }
@@ -37,6 +46,7 @@ const maxFunctions = 1024;
 export function linkProgram(main: CodeFunction, section: CodeSection, context: LinkContext): LinkedProgram {
   const linker = new Linker(context);
   linker.place(main, section);
+  linker.placeCallback();
   return linker;
 }
 
@@ -66,6 +76,13 @@ class Linker implements LinkedProgram {
     for (let slot = fn.start; slot < fn.end; slot++)
       this.#refer(section, slot, base + slot - fn.start, extra.get(slot));
     return base;
+  }
+
+  /** The exception callback, which nothing calls: the kernel finds it by the main function's tag. */
+  placeCallback(): void {
+    const [main] = this.functions;
+    const callback = main?.insn === 0 ? this.#context.exceptionCallback(main.typeId) : undefined;
+    if (callback) this.place(...callback);
   }
 
   #describe({ start, end }: CodeFunction, { ext }: CodeSection, shift: number): void {
@@ -98,11 +115,23 @@ class Linker implements LinkedProgram {
       else if (symbol) this.#function(symbol.section, symbol.value / 8 + insn.imm + 1, at);
       else if (insn.src === CALL.LOCAL) this.#function(section.index, slot + insn.imm + 1, at);
     } else if (insn.code === LDIMM64) {
-      if (symbol) this.#address(section, symbol, insn, at);
+      const table = symbol && this.#context.jumpTable(symbol);
+      if (table) this.#jumpTable(section, table, at - slot, at);
+      else if (symbol) this.#address(section, symbol, insn, at);
       else if (insn.src === PSEUDO.FUNC) this.#function(section.index, slot + insn.imm + 1, at);
     } else if (symbol) {
       throw bad(section, `the instruction at slot ${slot} cannot refer to ${symbol.name || "a symbol"}`);
     }
+  }
+
+  #jumpTable(section: CodeSection, offsets: readonly number[], shift: number, at: number): void {
+    if (offsets.some((offset) => !Number.isInteger(offset / 8) || offset / 8 >= section.insns.length))
+      throw bad(section, "a jump table leads to no instruction");
+    this.relocations.push({
+      kind: "jumpTable",
+      insn: at,
+      targets: offsets.map((offset) => offset / 8 + shift),
+    });
   }
 
   #function(index: number, slot: number, at: number): void {
@@ -132,7 +161,7 @@ class Linker implements LinkedProgram {
 
   #kernelSymbol({ name, binding }: ElfSymbol, at: number): void {
     const provided = this.#context.provided(name);
-    if (provided === "kconfig") {
+    if (provided?.kind === "kconfig") {
       this.relocations.push({
         kind: "map",
         insn: at,
@@ -146,7 +175,8 @@ class Linker implements LinkedProgram {
       kind: "ksym",
       insn: at,
       name,
-      typed: provided === "typed",
+      typed: provided?.kind === "typed",
+      ...(provided?.kind === "typed" && { typeId: provided.typeId }),
       ...(weak && { weak }),
     });
   }

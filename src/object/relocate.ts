@@ -25,8 +25,10 @@ export interface RelocationInputs {
   kfunc?(name: string): BtfSymbol | undefined;
   /** Address of a symbol. */
   ksymAddress?(name: string): bigint | undefined;
-  /** Variable or function in BTF. */
-  ksymType?(name: string): BtfSymbol | undefined;
+  /** Variable or function in BTF, which the object declares as `typeId` of its own BTF. */
+  ksymType?(name: string, typeId?: number): BtfSymbol | undefined;
+  /** A map that holds these slots of the program. */
+  jumpTable?(targets: readonly number[]): number;
 }
 
 /** Shares the search for candidates among all programs of an object. */
@@ -107,6 +109,11 @@ function apply(insns: Insn[], relocation: Relocation, index: number, inputs: Rel
       return;
     case "ksym":
       return setWide(insns, at, kernelSymbol(relocation, inputs));
+    case "jumpTable": {
+      const low = inputs.jumpTable?.(relocation.targets);
+      if (low === undefined) throw missing("jump tables");
+      return setWide(insns, at, { pseudo: PSEUDO.MAP_VALUE, low, high: 0 });
+    }
   }
 }
 
@@ -125,7 +132,7 @@ interface WideValue {
 
 function kernelSymbol(relocation: Relocation & { kind: "ksym" }, inputs: RelocationInputs): WideValue {
   if (relocation.typed) {
-    const found = inputs.ksymType?.(relocation.name);
+    const found = inputs.ksymType?.(relocation.name, relocation.typeId);
     if (found) return { pseudo: PSEUDO.BTF_ID, low: found.id, high: found.fd };
   } else {
     const address = inputs.ksymAddress?.(relocation.name);

@@ -120,8 +120,12 @@ export type Relocation =
       readonly insn: number;
       readonly name: string;
       readonly typed: boolean;
+      /** What the object declares the symbol as, in its own BTF; absent: any type will do. */
+      readonly typeId?: number;
       readonly weak?: boolean;
-    };
+    }
+  /** ldimm64 of a table that `gotox` jumps through: slots of this program, by index. */
+  | { readonly kind: "jumpTable"; readonly insn: number; readonly targets: readonly number[] };
 
 /** struct bpf_func_info. */
 export interface FunctionInfo {

@@ -263,6 +263,11 @@ class ObjectWriter {
           field: relocation.field,
         });
         return;
+      case "jumpTable":
+        throw new ObjectError(
+          "object/unsupported",
+          `Program ${program.name} jumps through a table, which cannot be written yet`,
+        );
       case "kfunc":
       case "ksym":
         return refer(this.#kernelSymbol(relocation), wide ? 0 : -1, wide ? 0 : CALL.LOCAL);

@@ -172,3 +172,30 @@ int BPF_PROG(test_1, struct bpf_dummy_ops_state *state)
 
 SEC(".struct_ops")
 struct bpf_dummy_ops dummy = { .test_1 = (void *)test_1 };
+
+extern void bpf_throw(__u64 cookie) __weak __ksym;
+
+__noinline int thrown(__u64 cookie)
+{
+	return cookie + 1;
+}
+
+SEC("?tc")
+__attribute__((btf_decl_tag("exception_callback:thrown")))
+int throws(struct __sk_buff *skb)
+{
+	if (skb->len > 14)
+		bpf_throw(40);
+	return 2;
+}
+
+/* A struct in the kernel, no number. */
+extern const int runqueues __ksym;
+
+SEC("?syscall")
+int wrong_symbol(void *ctx)
+{
+	return *(const int *)bpf_this_cpu_ptr(&runqueues);
+}
+
+const char bpf_metadata_author[] SEC(".rodata.meta") __attribute__((used)) = "us";

@@ -7,6 +7,7 @@ import { CError, compileC } from "../../src/c/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { loadObject, type LoadedObject, VerifierError } from "../../src/loader/index.ts";
 import { fromElf, type ObjectSpec } from "../../src/object/index.ts";
+import { mapInfo, programInfo } from "../../src/inspect/index.ts";
 import { openTestKernel } from "../conformance/test-kernel.ts";
 
 const kernel = await openTestKernel();
@@ -99,6 +100,25 @@ test.skipIf(skip)("what the kernel's types do not have is named, not numbered", 
     reason: "this kernel has no field struct task_struct.state_before",
     hints: [expect.stringContaining("bpf_core_field_exists")],
   });
+});
+
+test.skipIf(skip)("an exception ends in the callback that the program names", () => {
+  using object = loadObject(only("throws"), { kernel: kernel! });
+  expect(run(object, "throws")).toBe(41);
+});
+
+test.skipIf(skip)("a variable of the kernel must be of the type that it is declared as", () => {
+  const error = caught(() => loadObject(only("wrong_symbol"), { kernel: kernel! }));
+  expect(error).toMatchObject({
+    code: "loader/ksym-type",
+    hints: [expect.stringContaining("The object says int int, the kernel struct rq"), expect.anything()],
+  });
+});
+
+test.skipIf(skip)("constants that no instruction reads stay with the program", () => {
+  using object = loadObject(only("caller"), { kernel: kernel! });
+  const metadata = mapInfo(kernel!, object.maps.get(".rodata.meta")!.fd);
+  expect(programInfo(kernel!, object.programs.get("caller")!.fd).mapIds).toContain(metadata.id);
 });
 
 test.skipIf(skip)("a replacement needs the program whose function it replaces", () => {

@@ -1,11 +1,19 @@
 // Runs where the kernel is: node inside.js BPFTOOL MODE OBJECT... prints one Verdict a line as JSON.
 // MODE: `load`; `attach`, which also hooks in what sections say; `calls`, which counts system calls, bpftool's by the
-// strace that lies beside it.
+// strace that lies beside it. With `+fit` behind it, objects that both refuse are tried again as refit() makes them.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BpfkitError } from "../../src/errors.ts";
-import { linkInfo, openObject, programCode } from "../../src/inspect/index.ts";
+import { linkInfo, mapInfo, openObject, programCode } from "../../src/inspect/index.ts";
 import { encode, LDIMM64, type Insn } from "../../src/isa/index.ts";
 import type { Fd, Kernel } from "../../src/kernel/index.ts";
 import { attach, type AttachContext, sectionHook, UsdtSpecs } from "../../src/attach/index.ts";
@@ -13,40 +21,86 @@ import { Features, type LoadedProgram, loadObject } from "../../src/loader/index
 import { fromElf } from "../../src/object/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
 import { BPF_PSEUDO_LD, BPF_LINK_TYPE, nameOf } from "../../src/uapi/index.ts";
+import { type Fit, refit } from "./fit.ts";
 import type { Outcome, ProgramOutcome, Verdict } from "./verdict.ts";
 
-const [bpftool = "bpftool", mode = "load", ...objects] = process.argv.slice(2);
+const [bpftool = "bpftool", modes = "load", ...objects] = process.argv.slice(2);
+const [mode = "load", fitting] = modes.split("+");
+/** Programs that are left out of one object at most. */
+const REFITS = 64;
 const mount = mkdtempSync("/tmp/bpfkit-corpus-");
 execFileSync("mount", ["-t", "bpf", "bpf", mount]);
 try {
   using kernel = await openKernel();
   const features = new Features(kernel);
   for (const path of objects) {
-    const verdict: Verdict = {
-      object: basename(path),
-      bpfkit: byBpfkit(kernel, features, path),
-      libbpf: byLibbpf(kernel, path),
-    };
-    process.stdout.write(`${JSON.stringify(verdict)}\n`);
+    process.stdout.write(`${JSON.stringify(judge(kernel, features, path))}\n`);
   }
 } finally {
   spawnSync("umount", [mount]);
   rmSync(mount, { recursive: true, force: true });
 }
 
-function byBpfkit(kernel: Kernel, features: Features, path: string): Outcome {
+function judge(kernel: Kernel, features: Features, path: string): Verdict {
+  const object = basename(path);
+  const plain: Fit = { bytes: readFileSync(path), maps: new Map(), without: [] };
   const before = openFiles();
-  const outcome = outcomeByBpfkit(kernel, features, path);
+  const first = byBpfkit(kernel, features, plain);
+  const bpfkit = first.outcome;
+  const libbpf = byLibbpf(kernel, path);
+  const same = libbpf.refused !== undefined && first.error !== undefined;
+  const verdict = fitting === "fit" && same ? fitted(kernel, features, plain, first.error) : undefined;
   const left = openFiles() - before;
   if (left !== 0) throw new Error(`${path}: ${left} descriptors were left open`);
-  return outcome;
+  return { object, bpfkit, libbpf, ...verdict };
+}
+
+/** The verdict on the object as both can load it. */
+function fitted(
+  kernel: Kernel,
+  features: Features,
+  plain: Fit,
+  reason: unknown,
+): Partial<Verdict> | undefined {
+  let fit = plain;
+  let error = reason;
+  try {
+    for (let round = 0; round < REFITS; round++) {
+      const next = refit(kernel, fit, error);
+      if (!next) return undefined;
+      fit = next;
+      const own = byBpfkit(kernel, features, fit);
+      error = own.error;
+      if (error !== undefined) continue;
+      const file = join("/tmp", `bpfkit-fitted-${process.pid}.o`);
+      try {
+        writeFileSync(file, fit.bytes);
+        const libbpf = byLibbpf(kernel, file, mapArguments(kernel, fit));
+        return { bpfkit: own.outcome, libbpf, fitted: { maps: [...fit.maps.keys()], without: fit.without } };
+      } finally {
+        rmSync(file, { force: true });
+      }
+    }
+    return undefined;
+  } finally {
+    for (const map of fit.maps.values()) map[Symbol.dispose]();
+  }
+}
+
+function mapArguments(kernel: Kernel, { maps }: Fit): string[] {
+  return [...maps].flatMap(([name, { fd }]) => ["map", "name", name, "id", String(mapInfo(kernel, fd).id)]);
 }
 
 function openFiles(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-function outcomeByBpfkit(real: Kernel, features: Features, path: string): Outcome {
+function byBpfkit(
+  real: Kernel,
+  features: Features,
+  { bytes, maps }: Fit,
+): { readonly outcome: Outcome; readonly error?: unknown } {
+  const reuse = new Map([...maps].map(([name, { fd }]) => [name, fd]));
   let calls = 0;
   const kernel: Kernel = new Proxy(real, {
     get(target, name) {
@@ -56,7 +110,7 @@ function outcomeByBpfkit(real: Kernel, features: Features, path: string): Outcom
     },
   });
   try {
-    using object = loadObject(fromElf(readFileSync(path)).spec, { kernel, features });
+    using object = loadObject(fromElf(bytes).spec, { kernel, features, reuse });
     const loading = calls;
     const usdt = UsdtSpecs.of(object);
     const context = { kernel, features, ...(usdt && { usdt }) };
@@ -64,11 +118,11 @@ function outcomeByBpfkit(real: Kernel, features: Features, path: string): Outcom
       const own = { name: program.name, insns: insnsOf(kernel, program.fd) };
       return mode === "attach" ? { ...own, ...attached(context, program) } : own;
     });
-    return { programs, ...(mode === "calls" && { calls: loading }) };
+    return { outcome: { programs, ...(mode === "calls" && { calls: loading }) } };
   } catch (error) {
     // Anything else is a defect, and must be seen as one.
     const reason = error instanceof BpfkitError ? error.message : `NOT TYPED ${String(error)}`;
-    return { refused: reason, programs: [] };
+    return { outcome: { refused: reason, programs: [] }, error };
   }
 }
 
@@ -90,11 +144,11 @@ function linkKind(type: number): string {
   return nameOf(BPF_LINK_TYPE, type) ?? String(type);
 }
 
-function byLibbpf(kernel: Kernel, path: string): Outcome {
+function byLibbpf(kernel: Kernel, path: string, more: readonly string[] = []): Outcome {
   const folder = join(mount, "object");
   // bpftool makes it only where the first program is attached.
   mkdirSync(folder, { recursive: true });
-  const words = ["prog", "loadall", path, folder, ...(mode === "attach" ? ["autoattach"] : [])];
+  const words = ["prog", "loadall", path, folder, ...more, ...(mode === "attach" ? ["autoattach"] : [])];
   const trace = join("/tmp", `bpfkit-trace-${process.pid}`);
   const [program, ...args] =
     mode === "calls"

@@ -1,7 +1,8 @@
-// npm run corpus -- DIR|FILE... [--kernels 5.10,6.12|host] [--bpftool PATH] [--attach|--calls] [--btf FILE]
-//                   [-f json] [-- CLANG-ARGUMENT...]
+// npm run corpus -- DIR|FILE... [--kernels 5.10,6.12|host] [--bpftool PATH] [--attach|--calls] [--fit]
+//                   [--btf FILE] [-f json] [-- CLANG-ARGUMENT...]
 // Loads every object (each *.bpf.c compiled once by `bpfkit cc`, and each ELF file with BPF in it) by bpfkit and by
-// libbpf (through bpftool) on the same kernel, and prints what differs. --calls counts the system calls of both.
+// libbpf (through bpftool) on the same kernel, and prints what differs. --calls counts the system calls of both. --fit gives objects that both
+// refuse again: maps without a size with one, and without the programs that this kernel does not take.
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
@@ -30,6 +31,7 @@ const { values, positionals } = parseArgs({
     bpftool: { type: "string" },
     btf: { type: "string" },
     attach: { type: "boolean", default: false },
+    fit: { type: "boolean", default: false },
     calls: { type: "boolean", default: false },
     format: { type: "string", short: "f", default: "text" },
     help: { type: "boolean", short: "h", default: false },
@@ -38,12 +40,13 @@ const { values, positionals } = parseArgs({
 
 /** Folder as of BPFKIT_PEERS: bin/bpftool with its libraries. */
 const peers = process.env["BPFKIT_PEERS"];
-const mode = values.calls ? "calls" : values.attach ? "attach" : "load";
+const fit = values.fit ? "+fit" : "";
+const mode = `${values.calls ? "calls" : values.attach ? "attach" : "load"}${fit}`;
 const bpftool = values.bpftool ?? (peers === undefined ? "bpftool" : join(peers, "bin", "bpftool"));
 
 if (values.help || positionals.length === 0) {
   console.error(
-    "usage: npm run corpus -- DIR|FILE... [--kernels 5.10,6.1,6.12,6.18,7.2|host] [--bpftool PATH] [--attach|--calls] [--btf FILE] [-f json] [-- CLANG-ARGUMENT...]",
+    "usage: npm run corpus -- DIR|FILE... [--kernels 5.10,6.1,6.12,6.18,7.2|host] [--bpftool PATH] [--attach|--calls] [--fit] [--btf FILE] [-f json] [-- CLANG-ARGUMENT...]",
   );
   process.exitCode = values.help ? 0 : 1;
 } else {
@@ -135,14 +138,7 @@ function onThisMachine(objects: readonly string[], folder: string): Verdict[] {
   const paths = objects.map((name) => join(folder, name));
   const { stdout, stderr } = spawnSync(
     "unshare",
-    [
-      "-m",
-      process.execPath,
-      join(repository(), INSIDE),
-      bpftool,
-      mode === "attach" ? "load" : mode,
-      ...paths,
-    ],
+    ["-m", process.execPath, join(repository(), INSIDE), bpftool, mode.replace("attach", "load"), ...paths],
     { encoding: "utf8", maxBuffer: 1 << 30 },
   );
   return parse(stdout, stderr, paths.length);

@@ -1,11 +1,13 @@
 import { decode, disassemble } from "../../src/isa/index.ts";
-import { type Difference, differences, type Verdict } from "./verdict.ts";
+import { type Difference, differences, type Fitting, type Verdict } from "./verdict.ts";
 
 export interface Summary {
   readonly kernel: string;
   readonly objects: number;
   /** By both. */
   readonly loaded: number;
+  /** Of these: how many only when fitted, and how. */
+  readonly fitted: readonly ({ readonly object: string } & Fitting)[];
   readonly refusedByBoth: readonly {
     readonly object: string;
     readonly bpfkit: string;
@@ -29,6 +31,7 @@ export function summarize(kernel: string, verdicts: readonly Verdict[]): Summary
     kernel,
     objects: verdicts.length,
     loaded: both.length,
+    fitted: both.flatMap(({ object, fitted }) => (fitted ? [{ object, ...fitted }] : [])),
     refusedByBoth: verdicts.flatMap(({ object, bpfkit, libbpf }) =>
       bpfkit.refused !== undefined && libbpf.refused !== undefined
         ? [{ object, bpfkit: bpfkit.refused, libbpf: libbpf.refused }]
@@ -49,23 +52,44 @@ export function summarize(kernel: string, verdicts: readonly Verdict[]): Summary
   };
 }
 
-const COLUMNS = ["kernel", "objects", "loaded", "refused", "differ", "programs", "insns", "attached"];
+const COLUMNS = [
+  "kernel",
+  "objects",
+  "loaded",
+  "fitted",
+  "refused",
+  "differ",
+  "programs",
+  "insns",
+  "attached",
+];
 
 /** A line a kernel, then what differs, then what both refuse. */
 export function reportText(summaries: readonly Summary[], notCompiled: number): string {
   const rows = summaries.map(
-    ({ kernel, objects, loaded, refusedByBoth, differing, programs, insns, attached }) =>
-      [kernel, objects, loaded, refusedByBoth.length, differing.length, programs, insns, attached].map(
-        String,
-      ),
+    ({ kernel, objects, loaded, fitted, refusedByBoth, differing, programs, insns, attached }) =>
+      [
+        kernel,
+        objects,
+        loaded,
+        fitted.length,
+        refusedByBoth.length,
+        differing.length,
+        programs,
+        insns,
+        attached,
+      ].map(String),
   );
   const lines = [COLUMNS, ...rows].map((row) => row.map((cell) => cell.padStart(9)).join(""));
-  for (const { kernel, differing, refusedByBoth, calls } of summaries) {
+  for (const { kernel, differing, refusedByBoth, calls, fitted } of summaries) {
     if (calls.length > 0) lines.push("", `${kernel}: bpf(2) calls to load, bpfkit and libbpf`);
     for (const { object, bpfkit, libbpf } of calls)
       lines.push(
         `  ${object.padEnd(32)}${String(bpfkit).padStart(6)}${String(libbpf).padStart(6)}  ${(bpfkit / libbpf).toFixed(2)}`,
       );
+    if (fitted.length > 0) lines.push("", `${kernel}: loaded as its own loader would, by both`);
+    for (const { object, maps, without } of fitted)
+      lines.push(`  ${object}: ${describeFit({ maps, without })}`);
     if (differing.length > 0) lines.push("", `${kernel}: different`);
     for (const { object, differences: found } of differing)
       lines.push(...found.map((difference) => `  ${object}: ${describe(difference)}`));
@@ -75,6 +99,11 @@ export function reportText(summaries: readonly Summary[], notCompiled: number): 
   }
   if (notCompiled > 0) lines.push("", `${notCompiled} not compiled`);
   return lines.join("\n");
+}
+
+function describeFit({ maps, without }: Fitting): string {
+  const sized = maps.length === 0 ? [] : [`maps given a size: ${maps.join(", ")}`];
+  return [...sized, ...(without.length === 0 ? [] : [`without ${without.join(", ")}`])].join("; ");
 }
 
 function describe(difference: Difference): string {

@@ -24,6 +24,16 @@ export interface Verdict {
   readonly object: string;
   readonly bpfkit: Outcome;
   readonly libbpf: Outcome;
+  /** Present where both refused the object as it is, and loaded it so. */
+  readonly fitted?: Fitting;
+}
+
+/** What the program's own loader would have done, done for both. */
+export interface Fitting {
+  /** Maps that were given a size. */
+  readonly maps: readonly string[];
+  /** Sections of programs that were left out. */
+  readonly without: readonly string[];
 }
 
 /** How two answers differ. */

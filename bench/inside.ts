@@ -5,7 +5,14 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openKernel } from "../src/open-kernel.ts";
 import { headerTools, measureHeaders, profileHeader } from "./header.ts";
-import { attempt, measureCost, measureOutput, measureSize, measureStart } from "./measurements.ts";
+import {
+  attempt,
+  measureCost,
+  measureOutput,
+  measureSize,
+  measureStart,
+  withStatistics,
+} from "./measurements.ts";
 import type { Measured, Report } from "./report.ts";
 import type { Tool } from "./tracer.ts";
 
@@ -17,18 +24,18 @@ const EVERY_WRITE =
 
 /** Shell lines that make events of a known kind and number. */
 const COSTS: readonly { readonly script: string; readonly load: string }[] = [
-  { script: "syscalls-by-process", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
-  { script: "syscalls-by-id", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
-  { script: "read-latency", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
-  { script: "write-statistics", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
-  { script: "vfs-read-results", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
-  { script: "vfs-stacks", load: "dd if=/dev/zero of=/dev/null bs=1 count=50000" },
-  { script: "typed-entry", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
-  { script: "arithmetic", load: "dd if=/dev/zero of=/dev/null bs=1 count=100000" },
-  { script: "execs", load: "i=0; while [ $i -lt 200 ]; do /bin/busybox true a b c; i=$((i+1)); done" },
+  { script: "syscalls-by-process", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "syscalls-by-id", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "read-latency", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "write-statistics", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "vfs-read-results", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "vfs-stacks", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "typed-entry", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "arithmetic", load: "dd if=/dev/zero of=/dev/null bs=1 count=5000" },
+  { script: "execs", load: "i=0; while [ $i -lt 20 ]; do /bin/busybox true a b c; i=$((i+1)); done" },
   {
     script: "process-creation",
-    load: "i=0; while [ $i -lt 200 ]; do /bin/busybox true a b c; i=$((i+1)); done",
+    load: "i=0; while [ $i -lt 20 ]; do /bin/busybox true a b c; i=$((i+1)); done",
   },
 ];
 
@@ -70,6 +77,7 @@ const report: Report = {
   start: [],
   size: [],
   cost: [],
+  costUnit: "ns",
   output: [],
   btf: ofTypes ? measureHeaders(headerTools(tools), Number(rounds)) : [],
   profile: ofTypes ? profileHeader("dist/bin/bpfkit.js") : [],
@@ -85,10 +93,13 @@ if (sections.has("size"))
       await each(file.replace(/\.bt$/, ""), (tool) => measureSize(kernel, tool, join(SCRIPTS, file))),
     );
 if (sections.has("cost"))
-  for (const { script, load } of COSTS)
-    report.cost.push(
-      await each(script, (tool) => measureCost(kernel, tool, join(SCRIPTS, `${script}.bt`), load)),
-    );
+  await withStatistics(kernel, async () => {
+    for (const { script: what, load } of COSTS) {
+      const byTool = await measureCost(kernel, tools, join(SCRIPTS, `${what}.bt`), load, Number(rounds));
+      console.error(`${what}: ${JSON.stringify(byTool)}`);
+      report.cost.push({ what, byTool });
+    }
+  });
 if (sections.has("output"))
   report.output.push(
     await each("printf to a file", (tool) =>

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { createReadStream, rmSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Kernel } from "../src/kernel/index.ts";
+import { BPF_STATS } from "../src/uapi/index.ts";
 import { listPrograms, newPrograms } from "./programs.ts";
 import { Tracer, withTracer, type Tool, type Usage } from "./tracer.ts";
 
@@ -23,8 +24,8 @@ export interface SizeResult {
 }
 
 export interface CostResult {
-  /** Nanoseconds in BPF programs for each event. */
-  readonly time: number;
+  /** Nanoseconds in BPF programs for each event, one number a slice; the same slice has the same events for every tool. */
+  readonly times: readonly number[];
   readonly events: number;
 }
 
@@ -73,29 +74,76 @@ export async function measureSize(kernel: Kernel, tool: Tool, script: string): P
   });
 }
 
-/** Time in the script's programs while `load` (a shell line) runs; needs the kernel's BPF statistics. */
+/**
+ * Time in the script's programs while `load` (a shell line) runs; needs the kernel's BPF statistics. All tools
+ * are attached at once and see the very same events, in slices: whatever else the machine does falls on all of
+ * them. What runs first finds colder caches, so that the order of the tools changes between rounds.
+ */
 export async function measureCost(
   kernel: Kernel,
-  tool: Tool,
+  tools: readonly Tool[],
   script: string,
   load: string,
-): Promise<CostResult> {
-  const before = listPrograms(kernel);
-  writeFileSync("/proc/sys/kernel/bpf_stats_enabled", "1");
-  try {
-    return await withTracer(new Tracer(tool, script, OUTPUT), async (tracer) => {
-      const start = newPrograms(kernel, before);
-      await execute("sh", ["-c", load]);
-      const end = newPrograms(kernel, before);
-      await tracer.stop();
-      const total = (list: typeof start, field: "runTime" | "runs"): number =>
-        list.reduce((sum, program) => sum + Number(program[field]), 0);
-      const events = total(end, "runs") - total(start, "runs");
-      return { time: (total(end, "runTime") - total(start, "runTime")) / events, events };
-    });
-  } finally {
-    writeFileSync("/proc/sys/kernel/bpf_stats_enabled", "0");
+  rounds: number,
+): Promise<Record<string, CostResult | Failure>> {
+  const results: Record<string, { times: number[]; events: number } | Failure> = {};
+  for (let round = 0; round < ORDERS; round++) {
+    const order = round % 2 === 0 ? tools : tools.toReversed();
+    const running = await startAll(kernel, order, script);
+    try {
+      for (const { tool, failed } of running) if (failed !== undefined) results[tool] = { failed };
+      for (let slice = 0; slice < rounds; slice++) {
+        const before = running.map((each) => each.spent());
+        await execute("sh", ["-c", load]);
+        running.forEach((each, index) => {
+          const spent = each.spent();
+          const events = spent.runs - before[index]!.runs;
+          const result = (results[each.tool] ??= { times: [], events: 0 });
+          if ("failed" in result || events === 0) return;
+          result.times.push((spent.time - before[index]!.time) / events);
+          result.events += events;
+        });
+      }
+      for (const { tracer } of running) await tracer?.stop();
+    } finally {
+      for (const { tracer } of running) tracer?.kill();
+    }
   }
+  return results;
+}
+
+/** Each is measured in `rounds` slices. */
+const ORDERS = 2;
+
+interface Running {
+  readonly tool: string;
+  readonly tracer?: Tracer;
+  readonly failed?: string;
+  /** By its programs, so far. */
+  readonly spent: () => { readonly time: number; readonly runs: number };
+}
+
+async function startAll(kernel: Kernel, tools: readonly Tool[], script: string): Promise<Running[]> {
+  const running: Running[] = [];
+  for (const tool of tools) {
+    const before = listPrograms(kernel);
+    const tracer = new Tracer(tool, script, `${OUTPUT}-${tool.name}`);
+    const attached = await attempt(() => tracer.attached());
+    if ("failed" in attached) {
+      tracer.kill();
+      running.push({ tool: tool.name, failed: attached.failed, spent: () => ({ time: 0, runs: 0 }) });
+      continue;
+    }
+    const own = new Set(newPrograms(kernel, before).map(({ id }) => id));
+    const spent = (): { time: number; runs: number } => {
+      const programs = listPrograms(kernel).filter(({ id }) => own.has(id));
+      const total = (field: "runTime" | "runs"): number =>
+        programs.reduce((sum, program) => sum + Number(program[field]), 0);
+      return { time: total("runTime"), runs: total("runs") };
+    };
+    running.push({ tool: tool.name, tracer, spent });
+  }
+  return running;
 }
 
 /** `events` writes of one byte by dd, each printed as a line into a file, as fast as they come. */
@@ -154,7 +202,17 @@ function medianUsage(runs: readonly Usage[]): Usage {
   return { wall: of("wall"), cpu: of("cpu"), memory: of("memory") };
 }
 
-function median(values: readonly number[]): number {
+/** Runs `use` while the kernel counts the runs of programs and their time (BPF_ENABLE_STATS, Linux 5.8). */
+export async function withStatistics<T>(kernel: Kernel, use: () => Promise<T>): Promise<T> {
+  const statistics = kernel.bpf("ENABLE_STATS", { type: BPF_STATS.RUN_TIME });
+  try {
+    return await use();
+  } finally {
+    kernel.close(statistics);
+  }
+}
+
+export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 

@@ -1,10 +1,11 @@
-import type {
-  CostResult,
-  Failure,
-  HeaderResult,
-  OutputResult,
-  SizeResult,
-  StartResult,
+import {
+  median,
+  type CostResult,
+  type Failure,
+  type HeaderResult,
+  type OutputResult,
+  type SizeResult,
+  type StartResult,
 } from "./measurements.ts";
 
 /** One thing measured with every tool. */
@@ -18,6 +19,8 @@ export interface Report {
   readonly start: Measured<StartResult>[];
   readonly size: Measured<SizeResult>[];
   readonly cost: Measured<CostResult>[];
+  /** What the clock of `cost` counts. */
+  readonly costUnit: "ns" | "instructions";
   readonly output: Measured<OutputResult>[];
   readonly btf: Measured<HeaderResult>[];
   /** Of one run that prints vmlinux.h: functions with the milliseconds in themselves. */
@@ -30,6 +33,8 @@ interface Column<T> {
   readonly read: (result: T) => number;
   /** Whether a ratio to the peer says something. */
   readonly compared: boolean;
+  /** Ratios that were measured one by one, in place of one of the values. */
+  readonly ratios?: (own: T, peer: T) => readonly number[];
 }
 
 const START: readonly Column<StartResult>[] = [
@@ -43,8 +48,14 @@ const START: readonly Column<StartResult>[] = [
 const SIZE: readonly Column<SizeResult>[] = [
   { title: "instructions", digits: 0, read: ({ insns }) => insns, compared: true },
 ];
-const COST: readonly Column<CostResult>[] = [
-  { title: "ns an event", digits: 0, read: ({ time }) => time, compared: true },
+const costColumns = (unit: Report["costUnit"]): readonly Column<CostResult>[] => [
+  {
+    title: unit === "ns" ? "ns an event" : "insns an event",
+    digits: 0,
+    read: ({ times }) => median(times),
+    compared: true,
+    ratios: (own, peer) => own.times.map((time, slice) => time / peer.times[slice]!),
+  },
   { title: "events", digits: 0, read: ({ events }) => events, compared: false },
 ];
 const OUTPUT: readonly Column<OutputResult>[] = [
@@ -64,13 +75,18 @@ const BTF: readonly Column<HeaderResult>[] = [
   { title: "cpu s", digits: 2, read: ({ cpu }) => cpu, compared: true },
 ];
 
+const COST_TITLES: Readonly<Record<Report["costUnit"], string>> = {
+  ns: "time in BPF programs",
+  instructions: "instructions run in BPF programs and the kernel's helpers",
+};
+
 /** The report as text: one block a section; ratios are the first tool's value over the second's. */
 export function reportText(report: Report): string {
   return [
     `kernel: ${report.kernel}`,
     ...section("start", report.start, START),
     ...section("instructions", report.size, SIZE),
-    ...section("time in BPF programs", report.cost, COST),
+    ...section(COST_TITLES[report.costUnit], report.cost, costColumns(report.costUnit)),
     ...section("printf at full load", report.output, OUTPUT),
     ...section("types of the kernel", report.btf, BTF),
     ...report.profile.map(
@@ -97,23 +113,35 @@ function section<T extends object>(
 }
 
 function columnLines<T extends object>(rows: readonly Measured<T>[], column: Column<T>): string[] {
-  const ratios: number[] = [];
+  const medians: number[] = [];
   const lines = rows.map(({ what, byTool }) => {
-    const values = Object.values(byTool).map((result) =>
-      "failed" in result ? undefined : column.read(result),
+    const results = Object.values(byTool).map((result) => ("failed" in result ? undefined : result));
+    const cells = results.map((result) =>
+      (result === undefined ? "-" : column.read(result).toFixed(column.digits)).padStart(12),
     );
-    const [own, peer] = values;
-    const ratio = column.compared && own !== undefined && peer !== undefined ? own / peer : undefined;
-    if (ratio !== undefined) ratios.push(ratio);
-    const cells = values.map((value) =>
-      (value === undefined ? "-" : value.toFixed(column.digits)).padStart(12),
-    );
-    return `  ${what.padEnd(24)}${column.title.padEnd(18)}${cells.join("")}${ratio === undefined ? "" : ratio.toFixed(2).padStart(8)}`;
+    const ratios = ratiosOf(column, results);
+    if (ratios.length > 0) medians.push(median(ratios));
+    return `  ${what.padEnd(24)}${column.title.padEnd(18)}${cells.join("")}${ratioText(ratios)}`;
   });
-  if (ratios.length < 2) return lines;
-  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
+  if (medians.length < 2) return lines;
+  const mean = Math.exp(medians.reduce((sum, ratio) => sum + Math.log(ratio), 0) / medians.length);
   return [
     ...lines,
     `  ${"geometric mean".padEnd(24)}${column.title.padEnd(18)}${mean.toFixed(2).padStart(32)}`,
   ];
+}
+
+function ratiosOf<T>(column: Column<T>, [own, peer]: readonly (T | undefined)[]): readonly number[] {
+  if (!column.compared || own === undefined || peer === undefined) return [];
+  return column.ratios?.(own, peer) ?? [column.read(own) / column.read(peer)];
+}
+
+/** The median, and between which two numbers the middle half of the ratios lies. */
+function ratioText(ratios: readonly number[]): string {
+  if (ratios.length === 0) return "";
+  const text = median(ratios).toFixed(2).padStart(8);
+  if (ratios.length === 1) return text;
+  const sorted = [...ratios].sort((a, b) => a - b);
+  const quartile = (part: number): string => sorted[Math.round((sorted.length - 1) * part)]!.toFixed(2);
+  return `${text} (${quartile(0.25)} to ${quartile(0.75)})`;
 }

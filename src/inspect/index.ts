@@ -14,6 +14,7 @@ export { programCode } from "./program-code.ts";
 export type { CodeFunction, CodeLine, ProgramCode } from "./program-code.ts";
 export { programInfo } from "./program-info.ts";
 export type { ProgramInfo } from "./program-info.ts";
+export { linkMisses, programMisses } from "./misses.ts";
 export { hasMapType, OFFLOADED_MAPS } from "./probe-maps.ts";
 export { MISC_PROBES, ProgramProber } from "./probe-programs.ts";
 export type { MiscFeature } from "./probe-programs.ts";

@@ -239,4 +239,20 @@ export interface PlanGlobals {
   /** Child's process id, 0: none. */
   readonly childPid?: number;
   readonly cpuCount?: number;
+  readonly failures?: readonly PlanFailure[];
+}
+
+/** What helpers refused in the kernel, counted by the programs. */
+export interface PlanFailure {
+  /** Byte offset of the u64 that counts it. */
+  readonly offset: number;
+  /**
+   * `full`: a map had no room for a new key. `update`: a map's update failed for another reason. `stack`: a stack
+   * was not kept, since another one has its place. `read`: memory could not be read.
+   */
+  readonly kind: "full" | "update" | "stack" | "read";
+  /** PlanMap.name, the name of the map of stacks, or the helper that reads. */
+  readonly what: string;
+  /** In the plan's source, in UTF-16 units. */
+  readonly at?: { readonly start: number; readonly end: number };
 }

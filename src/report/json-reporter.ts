@@ -67,6 +67,10 @@ export class JsonReporter implements Reporter {
     this.#write(`{"type": "lost_events", "count": ${events}, "data": {"events": ${events}}}`);
   }
 
+  missed(probe: string, hits: bigint): void {
+    this.#line("missed_hits", `{"probe": ${jsonString(probe)}, "hits": ${hits}}`);
+  }
+
   diagnostic({ code, message, span }: Diagnostic): void {
     const place = span && locate(span.source, span.start);
     const where = place

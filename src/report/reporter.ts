@@ -27,6 +27,8 @@ export interface Reporter {
   content(kind: "cat" | "syscall", bytes: Uint8Array): void;
   attached(probes: number): void;
   lost(events: number | bigint): void;
+  /** So often a probe was reached and its program not run, since another was at work on the same CPU. */
+  missed(probe: string, hits: bigint): void;
   diagnostic(diagnostic: Diagnostic): void;
   /** The last event was seen; maps follow. */
   end(): void;

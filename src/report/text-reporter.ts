@@ -81,6 +81,11 @@ export class TextReporter implements Reporter {
     this.#options.message(`Lost ${events} events`);
   }
 
+  missed(probe: string, hits: bigint): void {
+    const what = `Missed ${hits} hit${hits === 1n ? "" : "s"} of ${probe}`;
+    this.#options.message(`${what}: another BPF program or call was at work on the same CPU`);
+  }
+
   diagnostic(diagnostic: Diagnostic): void {
     // The script's own messages say it all; of others the source line is half the answer.
     const isOwn = diagnostic.code === "trace/errorf" || diagnostic.code === "trace/warnf";

@@ -24,6 +24,8 @@ export type TraceEvent =
   | { readonly kind: "map"; readonly map: MapSnapshot }
   | { readonly kind: "cat" | "syscall"; readonly bytes: Uint8Array }
   | { readonly kind: "lost"; readonly events: number | bigint }
+  /** So often the probe was reached and its program not run, since another was at work on the same CPU. */
+  | { readonly kind: "missed"; readonly probe: string; readonly hits: bigint }
   | { readonly kind: "diagnostic"; readonly diagnostic: Diagnostic };
 
 /** Events that may wait, unless another number is given. */
@@ -93,6 +95,10 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
 
   lost(events: number | bigint): void {
     this.#push({ kind: "lost", events });
+  }
+
+  missed(probe: string, hits: bigint): void {
+    this.#push({ kind: "missed", probe, hits });
   }
 
   diagnostic(diagnostic: Diagnostic): void {

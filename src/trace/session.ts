@@ -9,6 +9,7 @@ import {
   type Link,
 } from "../attach/index.ts";
 import { BpfkitError } from "../errors.ts";
+import { linkMisses, programMisses } from "../inspect/index.ts";
 import { SyscallError, type Fd, type Kernel, type ProcessHost } from "../kernel/index.ts";
 import {
   Features,
@@ -27,6 +28,7 @@ import { DisposalStack } from "../util/index.ts";
 import { compileRecords } from "./actions.ts";
 import { Child, commandOf, type CommandProcess } from "./child.ts";
 import { Globals } from "./globals.ts";
+import { Failures } from "./failures.ts";
 import { snapshotMap } from "./map-snapshot.ts";
 import { ProbeError } from "./probe-error.ts";
 import { SystemResolver } from "./resolver.ts";
@@ -83,12 +85,13 @@ export class TraceSession implements Disposable {
   readonly #plan: TracePlan;
   readonly #options: SessionOptions;
   readonly #resources = new DisposalStack();
-  readonly #links: Link[] = [];
+  readonly #links: { readonly program: string; readonly link: Link }[] = [];
   readonly #features: Features;
   readonly #shared: SharedLinks;
   readonly #reporter: Reporter;
   readonly #resolver: SystemResolver;
   readonly #globals: Globals;
+  readonly #failures: Failures;
   readonly #records: readonly RecordHandler[];
   readonly #object: LoadedObject;
   readonly #source: RecordSource;
@@ -115,7 +118,8 @@ export class TraceSession implements Disposable {
       this.#object = this.#resources.use(loadObject(shared, { kernel, logLevel }));
       this.#resolver = new SystemResolver(kernel, this.#object.maps);
       this.#reporter = options.reporter(this.#resolver);
-      this.#globals = new Globals(plan.config.globals, this.#object.maps);
+      this.#globals = this.#resources.use(new Globals(kernel, plan.config.globals, this.#object.maps));
+      this.#failures = new Failures(plan, this.#globals, this.#object.maps);
       this.#source = this.#resources.use(openSource(kernel, plan, this.#object));
       this.#records = compileRecords({
         plan,
@@ -189,12 +193,15 @@ export class TraceSession implements Disposable {
   }
 
   #finish(): void {
+    const missedHits = this.#missedHits();
     this.#detach();
     this.#pump?.flush();
     this.#exiting = false;
     if (!this.#failed && this.#options.still !== true) this.#runAll("end");
     this.#pump?.flush();
     this.#reportLost();
+    for (const finding of this.#failures.all()) this.#reporter.diagnostic(finding);
+    this.#reportMissed(missedHits);
     if (this.#failed) return;
     this.#reporter.end();
     if (this.#plan.config.printMapsOnExit || this.#options.still === true) this.#printMaps();
@@ -248,6 +255,27 @@ export class TraceSession implements Disposable {
     const lost = this.#globals.lost() + BigInt(this.#source.lost);
     if (lost > this.#reportedLost) this.#reporter.lost(lost - this.#reportedLost);
     this.#reportedLost = lost;
+    for (const finding of this.#failures.fresh()) this.#reporter.diagnostic(finding);
+  }
+
+  /** By program, as far as the links know: they are gone when it is reported. */
+  #missedHits(): ReadonlyMap<string, bigint> {
+    const missed = new Map<string, bigint>();
+    for (const { program, link } of this.#links)
+      for (const fd of link.fds)
+        missed.set(program, (missed.get(program) ?? 0n) + linkMisses(this.#options.kernel, fd));
+    return missed;
+  }
+
+  #reportMissed(missedHits: ReadonlyMap<string, bigint>): void {
+    const reported = new Set<string>();
+    for (const probe of this.#plan.probes) {
+      if (reported.has(probe.program)) continue;
+      reported.add(probe.program);
+      const runs = programMisses(this.#options.kernel, this.#program(probe).fd);
+      const missed = runs + (missedHits.get(probe.program) ?? 0n);
+      if (missed > 0n) this.#reporter.missed(probe.name, missed);
+    }
   }
 
   #runAll(kind: "begin" | "end"): void {
@@ -276,7 +304,7 @@ export class TraceSession implements Disposable {
 
   #attachProbe(context: AttachContext, probe: PlanProbe, hook: AttachHook): void {
     try {
-      this.#links.push(attach(context, this.#program(probe), hook));
+      this.#links.push({ program: probe.program, link: attach(context, this.#program(probe), hook) });
     } catch (error) {
       throw error instanceof BpfkitError ? new ProbeError(probe, error) : error;
     }
@@ -288,7 +316,8 @@ export class TraceSession implements Disposable {
     if (!first) return;
     const program = this.#program(first);
     try {
-      this.#links.push(linkAll(sharedHooks(probes).map((hook) => () => attach(context, program, hook))));
+      const link = linkAll(sharedHooks(probes).map((hook) => () => attach(context, program, hook)));
+      this.#links.push({ program: first.program, link });
     } catch (error) {
       if (!(error instanceof BpfkitError)) throw error;
       for (const probe of probes)
@@ -313,7 +342,7 @@ export class TraceSession implements Disposable {
   }
 
   #detach(): void {
-    for (const link of this.#links.splice(0).toReversed()) link[Symbol.dispose]();
+    for (const { link } of this.#links.splice(0).toReversed()) link[Symbol.dispose]();
   }
 
   #program({ program }: PlanProbe): LoadedProgram {

@@ -6,7 +6,7 @@ import { Features, loadObject, memoryStore } from "../../src/loader/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
 import { kernelTarget } from "../../src/script/index.ts";
 
-const nowhere: World = {
+export const nowhere: World = {
   tracepoints: () => undefined,
   tracepointFormat: () => undefined,
   kernelFunctions: () => undefined,

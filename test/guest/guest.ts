@@ -20,6 +20,11 @@ export interface GuestOptions {
   readonly folders?: readonly Folder[];
   /** MiB. */
   readonly memory?: number;
+  /**
+   * Emulated machines only: every instruction takes 1 ns of the guest's time, and nothing else takes any. What the
+   * guest measures is then a number of instructions, however busy this machine is.
+   */
+  readonly countInstructions?: boolean;
 }
 
 export interface RunOptions {
@@ -249,6 +254,7 @@ function prepare(kernel: KernelName, options: GuestOptions, folder: string): str
   const memory = options.memory ?? (options.peers === undefined ? 1024 : 2048);
   return [
     ...machineArguments(kernelImage(kernel), initrd, memory),
+    ...(options.countInstructions && isEmulated() ? ["-icount", "shift=0"] : []),
     "-append",
     commandLine("quiet"),
     "-serial",
@@ -290,6 +296,11 @@ function commandLine(extra: string): string {
 function machineArguments(vmlinuz: string, initrd: string, memory: number): string[] {
   const plain = ["-nodefaults", "-no-reboot", "-display", "none", "-smp", "2", "-m", String(memory)];
   return plain.concat(accelerator(), ["-kernel", vmlinuz, "-initrd", initrd]);
+}
+
+/** Whether guests run without KVM here. */
+export function isEmulated(): boolean {
+  return !usableKvm();
 }
 
 /**

@@ -44,7 +44,7 @@ function low(body: Body, value: Value): Value {
 }
 
 /** A number that the session wrote before the program ran. */
-function global(body: Body, name: Exclude<keyof PlanGlobals, "map" | "size" | "lost">): Value {
+function global(body: Body, name: Exclude<keyof PlanGlobals, "map" | "size" | "lost" | "failures">): Value {
   return body.b.load("i64", 8, body.b.mapValue(GLOBALS, body.unit.global(name)));
 }
 

@@ -1,5 +1,5 @@
 import { addIncoming, type Value } from "../../ir/index.ts";
-import { BPF_ANY } from "../../uapi/index.ts";
+import { BPF_ANY, ERRNO } from "../../uapi/index.ts";
 import type { CheckedMap, TypedExpression } from "../typed.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
@@ -7,6 +7,7 @@ import { isKeptClean } from "./copy.ts";
 import { directPlace, type Place } from "./memory.ts";
 import { isScalar, isWide } from "./value-form.ts";
 import { expressionKey } from "./expression-key.ts";
+import { countFailure } from "./failure.ts";
 import { addressOf, widthOf } from "./place.ts";
 import { type MapStorage, roundUp } from "./storage.ts";
 
@@ -118,11 +119,25 @@ function valueInMemory(body: Body, value: TypedExpression, size: number): Place 
   return place;
 }
 
-/** bpf_map_update_elem: adds or replaces. */
+/** bpf_map_update_elem: adds or replaces. What does not fit is counted. */
 export function updateElement(body: Body, map: CheckedMap, key: Value, value: Value): void {
   const { b, code, facts, unit } = body;
-  code.helper("map_update_elem", b.mapRef(unit.storage(map).name), key, value, b.i64(BPF_ANY));
+  const result = code.helper("map_update_elem", b.mapRef(unit.storage(map).name), key, value, b.i64(BPF_ANY));
   facts.changed(map);
+  const failed = code.block("failed");
+  const full = code.block("full");
+  const other = code.block("other");
+  const end = code.block("updated");
+  code.branch("slt", result, b.i64(0), failed, end, { likely: false });
+  code.at(failed);
+  code.branch("eq", result, b.i64(-ERRNO.E2BIG), full, other);
+  code.at(full);
+  countFailure(body, { kind: "full", what: map.name });
+  code.jump(end);
+  code.at(other);
+  countFailure(body, { kind: "update", what: map.name });
+  code.jump(end);
+  code.at(end);
 }
 
 /** Remembers that a scalar map was assigned. */

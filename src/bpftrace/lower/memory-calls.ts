@@ -1,9 +1,11 @@
 import type { Value } from "../../ir/index.ts";
+import { ERRNO } from "../../uapi/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
 import { isScalar } from "./value-form.ts";
 import { currentPid } from "./builtins.ts";
+import { countFailure } from "./failure.ts";
 import { addressOf, fieldAddress, readMemory } from "./place.ts";
 import type { Destination, Place } from "./memory.ts";
 import { extend } from "./scalar-form.ts";
@@ -20,6 +22,13 @@ export function storeStack(body: Body, type: Type, to: Destination): void {
   const flags = type.kind === "ustack" ? BPF_F_USER_STACK : 0;
   const id = code.helper("get_stackid", body.context, b.mapRef(unit.stackMap(type)), b.i64(flags));
   b.store(8, to.base, id, { offset: to.offset });
+  const taken = code.block("taken");
+  const end = code.block("stack");
+  code.branch("eq", id, b.i64(-ERRNO.EEXIST), taken, end, { likely: false });
+  code.at(taken);
+  countFailure(body, { kind: "stack", what: unit.stackMap(type) });
+  code.jump(end);
+  code.at(end);
   if (type.kind === "ustack") b.store(4, to.base, currentPid(body), { offset: to.offset + 8 });
   else if (to.clean) b.store(8, to.base, b.i64(0), { offset: to.offset + 8 });
   if (type.kind === "ustack") b.store(4, to.base, b.i32(0), { offset: to.offset + 12 });

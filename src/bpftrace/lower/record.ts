@@ -9,7 +9,8 @@ import { directPlace, type Place } from "./memory.ts";
 import { addressOf, widthOf } from "./place.ts";
 import { roundUp } from "./storage.ts";
 import { copyValue, isKeptClean } from "./copy.ts";
-import { GLOBALS, RING } from "./unit.ts";
+import { addGlobal } from "./failure.ts";
+import { RING } from "./unit.ts";
 import { isScalar } from "./value-form.ts";
 
 export type Call = TypedExpression & { readonly kind: "call" };
@@ -253,8 +254,7 @@ function send(body: Body, start: Value, size: Value, lost: number): void {
 }
 
 function countLost(body: Body, actions: number): void {
-  const { b, unit } = body;
-  b.atomic("void", "add", 8, b.mapValue(GLOBALS, unit.global("lost")), b.i64(actions));
+  addGlobal(body, body.unit.global("lost"), actions);
 }
 
 function fill(body: Body, layout: Layout, base: Value, start: number, index: number): void {

@@ -1,7 +1,7 @@
 import { type Diagnostic, Lines, type SourceText, type Span } from "../../diagnostic.ts";
 import type { SourcePosition } from "../../ir/index.ts";
-import type { MapSpec, PlanGlobals, PlanRecord, ValueType } from "../../object/index.ts";
-import { BPF_MAP_TYPE, MAX_BPF_STACK } from "../../uapi/index.ts";
+import type { MapSpec, PlanFailure, PlanGlobals, PlanRecord, ValueType } from "../../object/index.ts";
+import { BPF_F, BPF_MAP_TYPE, MAX_BPF_STACK } from "../../uapi/index.ts";
 import type { CheckedConfig, CheckedMap } from "../typed.ts";
 import type { Type } from "../types.ts";
 import { LocalTypes } from "./local-types.ts";
@@ -14,7 +14,10 @@ export const RING = "bpfkit_ring";
 export const GLOBALS = "bpfkit_globals";
 export const SCRATCH = "bpfkit_scratch";
 
-type GlobalName = Exclude<keyof PlanGlobals, "map" | "size">;
+type GlobalName = Exclude<keyof PlanGlobals, "map" | "size" | "failures">;
+
+/** Its place is the unit's choice. */
+export type Failure = Omit<PlanFailure, "offset">;
 
 export interface UnitOptions {
   readonly source: SourceText;
@@ -70,6 +73,8 @@ export class Unit {
   readonly #storage = new Map<CheckedMap, MapStorage>();
   readonly #stackMaps = new Map<number, MapSpec>();
   readonly #globals = new Map<GlobalName, number>([["lost", 0]]);
+  readonly #failures = new Map<string, PlanFailure>();
+  #globalsSize = 8;
   readonly #positions = new Map<SourceText, Positions>();
   readonly #recordIndices = new Map<string, number>();
   #scratchSize = 0;
@@ -119,9 +124,26 @@ export class Unit {
   global(name: GlobalName): number {
     let offset = this.#globals.get(name);
     if (offset === undefined) {
-      offset = this.#globals.size * 8;
+      offset = this.#newGlobal();
       this.#globals.set(name, offset);
     }
+    return offset;
+  }
+
+  /** Byte offset of the number that counts such failures, which the session reports. */
+  failure(failure: Failure): number {
+    const name = JSON.stringify(failure);
+    let counted = this.#failures.get(name);
+    if (counted === undefined) {
+      counted = { ...failure, offset: this.#newGlobal() };
+      this.#failures.set(name, counted);
+    }
+    return counted.offset;
+  }
+
+  #newGlobal(): number {
+    const offset = this.#globalsSize;
+    this.#globalsSize += 8;
     return offset;
   }
 
@@ -163,16 +185,23 @@ export class Unit {
   }
 
   globals(): PlanGlobals {
-    const size = this.#globals.size * 8;
-    return { map: GLOBALS, size, lost: 0, ...Object.fromEntries(this.#globals) };
+    const failures = [...this.#failures.values()];
+    return {
+      map: GLOBALS,
+      size: this.#globalsSize,
+      lost: 0,
+      ...Object.fromEntries(this.#globals),
+      ...(failures.length > 0 && { failures }),
+    };
   }
 
   /** Every map but the ring, in a fixed order. */
   maps(): MapSpec[] {
     const maps = [...this.storages().map((storage) => storage.spec), ...this.#stackMaps.values()];
     const key = { keySize: 4, maxEntries: 1, flags: 0 };
-    const globals = this.#globals.size * 8;
-    maps.push({ name: GLOBALS, type: BPF_MAP_TYPE.ARRAY, valueSize: globals, ...key });
+    // Mapped by the session: its calls of bpf(2) would keep programs on the same CPU from running.
+    const globals = { ...key, flags: BPF_F.MMAPABLE };
+    maps.push({ name: GLOBALS, type: BPF_MAP_TYPE.ARRAY, valueSize: this.#globalsSize, ...globals });
     if (this.#scratchSize > 0)
       maps.push({ name: SCRATCH, type: BPF_MAP_TYPE.PERCPU_ARRAY, valueSize: this.#scratchSize, ...key });
     return maps;

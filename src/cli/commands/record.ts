@@ -94,6 +94,7 @@ const SILENT: Reporter = {
   content: () => undefined,
   attached: () => undefined,
   lost: () => undefined,
+  missed: () => undefined,
   diagnostic: () => undefined,
   end: () => undefined,
 };

@@ -3,7 +3,8 @@ import type { Insn } from "../../src/isa/index.ts";
 import type { Fd, Kernel } from "../../src/kernel/index.ts";
 import { SyscallError } from "../../src/kernel/index.ts";
 import { BPF_ATTACH_TYPE, BPF_MAP_TYPE, BPF_PROG_FLAG, BPF_PROG_TYPE } from "../../src/uapi/index.ts";
-import { Random, randomProgram } from "../vm/random-program.ts";
+import { randomProgram } from "../vm/random-program.ts";
+import { Random } from "../vm/random.ts";
 
 /** A program whose machine code is of interest; MAP, ARRAY, PERCPU and PROGS stand for maps' descriptors. */
 interface ProgramRow {

@@ -3,6 +3,7 @@ import { assemble } from "../../src/isa/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
 import { compare, runInKernel } from "./differential.ts";
+import { compareWithMaps } from "./map-differential.ts";
 
 async function runningKernel(): Promise<Kernel | undefined> {
   try {
@@ -24,3 +25,14 @@ describe.skipIf(kernel === undefined)("random programs end in the same state as 
     expect(outcome.equal).toBeGreaterThan(100);
   });
 });
+
+describe.skipIf(kernel === undefined)(
+  "programs with maps, helpers and packets do the same as in the kernel",
+  () => {
+    test.each([6, 30])("of %i parts", (length) => {
+      const outcome = compareWithMaps(kernel!, 2000 * length, 240, length);
+      expect(outcome.mismatches).toEqual([]);
+      expect(outcome.equal).toBeGreaterThan(200);
+    });
+  },
+);

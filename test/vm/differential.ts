@@ -4,7 +4,8 @@ import { Machine } from "../../src/kernel/embedded/vm/index.ts";
 import { SyscallError } from "../../src/kernel/index.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { BPF_PROG_FLAG, BPF_PROG_TYPE } from "../../src/uapi/index.ts";
-import { CONTEXT_SIZE, Random, randomProgram } from "./random-program.ts";
+import { CONTEXT_SIZE, randomProgram } from "./random-program.ts";
+import { Random } from "./random.ts";
 
 /** What the kernel and the machine made of the same programs. */
 export interface Outcome {

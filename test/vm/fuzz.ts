@@ -1,5 +1,5 @@
 // npm run fuzz:vm -- [--count N] [--seed N] [--maps]: random programs in the kernel and in the embedded machine;
-// with --maps programs on packets that use maps and helpers.
+// with --maps programs of six types that use maps, helpers and packets; --refused tells what the verifier refuses.
 import { parseArgs } from "node:util";
 import { openKernel } from "../../src/open-kernel.ts";
 import { compare } from "./differential.ts";
@@ -10,17 +10,22 @@ const { values } = parseArgs({
     count: { type: "string", default: "10000" },
     seed: { type: "string", default: "1" },
     maps: { type: "boolean", default: false },
+    refused: { type: "boolean", default: false },
   },
 });
 const count = Number(values.count);
 const BATCH = 1000;
-const run = values.maps ? compareWithMaps : compare;
+const refusals = values.refused ? (text: string): void => console.error(`refused: ${text}`) : undefined;
 using kernel = await openKernel();
 let equal = 0;
 let refused = 0;
 for (let done = 0; done < count; done += BATCH) {
   const length = 4 + ((done / BATCH) % 16) * 4;
-  const outcome = run(kernel, Number(values.seed) + done, Math.min(BATCH, count - done), length);
+  const seed = Number(values.seed) + done;
+  const size = Math.min(BATCH, count - done);
+  const outcome = values.maps
+    ? compareWithMaps(kernel, seed, size, length, refusals)
+    : compare(kernel, seed, size, length);
   equal += outcome.equal;
   refused += outcome.refused;
   for (const mismatch of outcome.mismatches) console.error(`MISMATCH ${mismatch}`);

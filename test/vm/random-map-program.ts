@@ -1,274 +1,281 @@
+import { BtfBuilder, BtfLinkage } from "../../src/btf/index.ts";
 import {
-  alu,
   aluImmediate,
-  atomic,
-  branch,
-  branchImmediate,
   call,
+  encode,
   exit,
   load,
   loadMap,
-  move,
+  loadMapValue,
   moveImmediate,
   store,
   storeImmediate,
 } from "../../src/isa/index.ts";
-import type { Insn, Size } from "../../src/isa/index.ts";
+import type { Insn } from "../../src/isa/index.ts";
 import type { BpfAttr } from "../../src/kernel/index.ts";
-import { BPF_F, BPF_FUNC, BPF_MAP_TYPE, STRUCT } from "../../src/uapi/index.ts";
-import { Random, SCALARS, SLOTS, randomBody } from "./random-program.ts";
+import { BPF_FUNC, BPF_PROG_FLAG, BPF_PROG_TYPE, STRUCT } from "../../src/uapi/index.ts";
+import { FUZZED_MAPS, mapOf } from "./fuzzed-maps.ts";
+import type { FuzzedMap } from "./fuzzed-maps.ts";
+import { CONTEXT, DYNPTR, slotOf } from "./frame.ts";
+import type { CallMaker, Making } from "./frame.ts";
+import {
+  dynptrCall,
+  eachCall,
+  eventCall,
+  innerCall,
+  loopCall,
+  queueCall,
+  ringCall,
+  tableCall,
+  tailCall,
+  textCall,
+} from "./random-map-calls.ts";
+import {
+  changeCall,
+  checksumCall,
+  contextAccess,
+  loadBytes,
+  oldLoad,
+  packetAccess,
+  xdpCall,
+} from "./random-packet-calls.ts";
+import { Functions, link, loadState, localCall, randomBody, saveState } from "./random-program.ts";
+import { Random } from "./random.ts";
 
-/** A map that programs use, the same in every kernel. */
-interface FuzzedMap {
-  readonly attr: BpfAttr["MAP_CREATE"];
-  /** Programs put a key of this map on the stack. */
-  readonly keys: "index" | "number" | "prefix" | "none";
-  readonly perCpu?: boolean;
+/** A type of program: what it may do, and what a test run gives it. */
+export interface ProgramKind {
+  readonly name: string;
+  readonly type: number;
+  readonly flags?: number;
+  /** Results that its verifier lets it return. */
+  readonly results: number;
+  /** Test runs give it a packet, or a context alone. */
+  readonly input: "packet" | "context";
+  /** Members of the context that a test run may set. */
+  readonly sets?: readonly { readonly offset: number; readonly size: number }[];
+  readonly contextSize: number;
+  readonly calls: readonly CallMaker[];
+  /** Maps that its verifier does not let it use. */
+  readonly refuses?: (map: FuzzedMap) => boolean;
 }
 
-const define = (
-  map_type: number,
-  keys: FuzzedMap["keys"],
-  rest: Partial<BpfAttr["MAP_CREATE"]>,
-): FuzzedMap => ({
-  keys,
-  attr: { map_type, key_size: 4, value_size: 16, max_entries: 4, ...rest },
-});
+const SKB = STRUCT.__sk_buff.fields;
+const XDP = STRUCT.xdp_md.fields;
+/** Helpers that all types have; what comes twice is called twice as often. */
+const COMMON: readonly CallMaker[] = [
+  tableCall,
+  tableCall,
+  tableCall,
+  queueCall,
+  innerCall,
+  ringCall,
+  ringCall,
+  dynptrCall,
+  textCall,
+  textCall,
+  loopCall,
+  eachCall,
+  tailCall,
+];
+const CONTEXT_WORDS = 8;
+const words = Array.from({ length: CONTEXT_WORDS }, (_, word) => ({ offset: word * 8, size: 8 }));
+const SKB_SETS = [SKB.mark, SKB.priority, SKB.cb, SKB.tstamp];
+const SKB_READS = [SKB.len, SKB.protocol, SKB.mark, SKB.priority, SKB.cb, SKB.pkt_type, SKB.vlan_present];
 
-export const FUZZED_MAPS: readonly FuzzedMap[] = [
-  define(BPF_MAP_TYPE.ARRAY, "index", {}),
-  define(BPF_MAP_TYPE.ARRAY, "index", { value_size: 12, max_entries: 3 }),
-  define(BPF_MAP_TYPE.HASH, "number", { key_size: 8 }),
-  define(BPF_MAP_TYPE.HASH, "number", { key_size: 3, max_entries: 6, map_flags: BPF_F.NO_PREALLOC }),
-  define(BPF_MAP_TYPE.LRU_HASH, "number", { max_entries: 512 }),
-  { ...define(BPF_MAP_TYPE.PERCPU_ARRAY, "index", {}), perCpu: true },
-  { ...define(BPF_MAP_TYPE.PERCPU_HASH, "number", {}), perCpu: true },
-  define(BPF_MAP_TYPE.LPM_TRIE, "prefix", { key_size: 8, map_flags: BPF_F.NO_PREALLOC }),
-  define(BPF_MAP_TYPE.QUEUE, "none", { key_size: 0 }),
-  define(BPF_MAP_TYPE.STACK, "none", { key_size: 0 }),
+export const KINDS: readonly ProgramKind[] = [
+  {
+    name: "tc",
+    type: BPF_PROG_TYPE.SCHED_CLS,
+    results: 8,
+    input: "packet",
+    sets: SKB_SETS,
+    contextSize: STRUCT.__sk_buff.size,
+    calls: [
+      ...COMMON,
+      contextAccess(
+        [...SKB_READS, SKB.tstamp, SKB.tc_index, SKB.tc_classid, SKB.vlan_tci, SKB.queue_mapping],
+        [SKB.mark, SKB.priority, SKB.cb, SKB.tstamp, SKB.tc_index, SKB.tc_classid],
+      ),
+      packetAccess("skb", true),
+      packetAccess("skb", true),
+      loadBytes,
+      oldLoad,
+      checksumCall,
+      changeCall,
+      changeCall,
+      eventCall,
+    ],
+  },
+  {
+    name: "xdp",
+    type: BPF_PROG_TYPE.XDP,
+    results: 5,
+    input: "packet",
+    contextSize: STRUCT.xdp_md.size,
+    calls: [
+      ...COMMON,
+      contextAccess([XDP.ingress_ifindex, XDP.rx_queue_index], []),
+      packetAccess("xdp", true),
+      packetAccess("xdp", true),
+      checksumCall,
+      xdpCall,
+      xdpCall,
+      xdpCall,
+      eventCall,
+    ],
+  },
+  {
+    name: "socket filter",
+    type: BPF_PROG_TYPE.SOCKET_FILTER,
+    results: 1000,
+    input: "packet",
+    sets: SKB_SETS,
+    contextSize: STRUCT.__sk_buff.size,
+    calls: [
+      ...COMMON.filter((make) => make !== tableCall),
+      tableCall,
+      contextAccess(SKB_READS, [SKB.cb]),
+      loadBytes,
+      oldLoad,
+      oldLoad,
+    ],
+    refuses: (map) => map.special !== undefined,
+  },
+  {
+    name: "cgroup",
+    type: BPF_PROG_TYPE.CGROUP_SKB,
+    results: 2,
+    input: "packet",
+    sets: SKB_SETS,
+    contextSize: STRUCT.__sk_buff.size,
+    calls: [
+      ...COMMON,
+      contextAccess(SKB_READS, [SKB.mark, SKB.priority, SKB.cb]),
+      packetAccess("skb", false),
+      loadBytes,
+      loadBytes,
+    ],
+  },
+  {
+    name: "raw tracepoint",
+    type: BPF_PROG_TYPE.RAW_TRACEPOINT,
+    results: 2,
+    input: "context",
+    contextSize: CONTEXT_WORDS * 8,
+    calls: [...COMMON, contextAccess(words, [])],
+    refuses: (map) => map.special !== undefined,
+  },
+  {
+    name: "syscall",
+    type: BPF_PROG_TYPE.SYSCALL,
+    flags: BPF_PROG_FLAG.SLEEPABLE,
+    results: 1000,
+    input: "context",
+    contextSize: CONTEXT_WORDS * 8,
+    calls: [tableCall, ringCall, dynptrCall, textCall, loopCall, eachCall, contextAccess(words, words)],
+    // Sleeping programs use arrays, hashes and rings.
+    refuses: (map) => map.use === "queue" || map.special !== undefined || map.keys === "prefix",
+  },
 ];
 
-/** Bytes of the packet: an Ethernet header, what registers and stack slots begin with, and some more. */
-export const PACKET_SIZE: number = 14 + (SCALARS + SLOTS) * 8 + 32;
-const STATE = 14;
-
-// Below the slots that all programs use: the context, a key, a value, and what registers end with.
-const CONTEXT = -8 * (SLOTS + 1);
-const KEY: number = CONTEXT - 16;
-const VALUE: number = KEY - 32;
-const SAVED: number = VALUE - 8 * SCALARS;
-const { data, data_end } = STRUCT.__sk_buff.fields;
+/** A program as it is loaded, and the maps that it names. */
+export interface FuzzedProgram {
+  readonly insns: readonly Insn[];
+  readonly used: ReadonlySet<number>;
+  /** First slots of its functions. */
+  readonly starts: readonly number[];
+}
 
 /**
- * A program of type sched_cls: state comes from the packet and goes back into it; between random instructions
- * it calls helpers of maps and packets. `maps` are descriptors, in the order of {@link FUZZED_MAPS}.
+ * A program of some kind: its registers and slots come from a map's value and go back there; between random
+ * instructions it calls helpers. `maps` are descriptors, in the order of FUZZED_MAPS.
  */
-export function randomMapProgram(seed: number, length: number, maps: readonly number[]): Insn[] {
+export function randomMapProgram(
+  kind: ProgramKind,
+  seed: number,
+  length: number,
+  maps: readonly number[],
+): FuzzedProgram {
   const random = new Random(seed);
-  const body = randomBody(random, length, () =>
-    random.below(4) === 0 ? [...randomCall(random, maps), ...setRegisters(random)] : undefined,
-  );
-  return [...prologue(), ...body, ...epilogue(random)];
-}
-
-function prologue(): Insn[] {
-  const insns = [store(8, 10, CONTEXT, 1), ...packetIn(7, 2)];
-  for (let slot = 0; slot < SLOTS; slot++)
-    insns.push(load(8, 2, 7, STATE + (SCALARS + slot) * 8), store(8, 10, -8 * (slot + 1), 2));
-  for (const at of [KEY, KEY + 8, VALUE, VALUE + 8, VALUE + 16, VALUE + 24])
-    insns.push(storeImmediate(8, 10, at, 0));
-  for (let register = 0; register < SCALARS - 1; register++)
-    insns.push(load(8, register, 7, STATE + register * 8));
-  return [...insns, load(8, 7, 7, STATE + 7 * 8)];
-}
-
-/** The packet's start in `to`, all its bytes checked; leaves with 0 where it became shorter. */
-function packetIn(to: number, scratch: number): Insn[] {
-  return [
-    load(8, scratch, 10, CONTEXT),
-    load(4, to, scratch, data.offset),
-    load(4, scratch, scratch, data_end.offset),
-    aluImmediate("ADD", to, PACKET_SIZE),
-    branch("JLE", to, scratch, 2),
-    moveImmediate(0, 0),
-    exit(),
-    aluImmediate("SUB", to, PACKET_SIZE),
-  ];
-}
-
-function epilogue(random: Random): Insn[] {
-  const insns: Insn[] = [];
-  for (let register = 0; register < SCALARS; register++)
-    insns.push(store(8, 10, SAVED + 8 * register, register));
-  insns.push(...packetIn(7, 2));
-  for (let register = 0; register < SCALARS; register++)
-    insns.push(load(8, 2, 10, SAVED + 8 * register), store(8, 7, STATE + 8 * register, 2));
-  for (let slot = 0; slot < SLOTS; slot++)
-    insns.push(load(8, 2, 10, -8 * (slot + 1)), store(8, 7, STATE + (SCALARS + slot) * 8, 2));
-  insns.push(load(8, 2, 10, VALUE), store(8, 7, STATE + (SCALARS + SLOTS) * 8, 2));
-  return [...insns, moveImmediate(0, random.below(8)), exit()];
+  const allowed = FUZZED_MAPS.flatMap((map, index) => (kind.refuses?.(map) ? [] : [index]));
+  const making: Making = { random, maps, allowed, used: new Set(), functions: new Functions() };
+  const body = randomBody(random, length, () => {
+    switch (random.below(12)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return [...random.pick(kind.calls)(making), ...setRegisters(random)];
+      case 4:
+        return random.below(3) === 0 ? localCall(random, making.functions) : undefined;
+      default:
+        return undefined;
+    }
+  });
+  const state = loadMapValue(9, maps[mapOf("state")]!, 0);
+  const main = [store(8, 10, CONTEXT, 1), ...state, ...loadState(9)];
+  for (let place = DYNPTR; place < CONTEXT; place += 8) main.push(storeImmediate(8, 10, place, 0));
+  main.push(...body, ...state, ...saveState(9), moveImmediate(0, random.below(kind.results)), exit());
+  return { ...link(main, making.functions), used: making.used };
 }
 
 /** A call leaves r1 to r5 unreadable, so they are given values again. */
 function setRegisters(random: Random): Insn[] {
-  return [1, 2, 3, 4, 5].map((register) => load(8, register, 10, -8 * (1 + random.below(SLOTS))));
+  return [1, 2, 3, 4, 5].map((register) => load(8, register, 10, slotOf(random)));
 }
 
-function randomCall(random: Random, maps: readonly number[]): Insn[] {
-  switch (random.below(5)) {
-    case 0:
-      return packetCall(random);
-    case 1:
-      return textCall(random);
-    default:
-      return mapCall(random, maps);
-  }
+const MAX_FUNCTIONS = 200;
+
+/** BTF of programs' functions, since the verifier asks for that of callbacks: (u64) -> int, all static. */
+export function functionTypes(): { readonly bytes: Uint8Array; readonly first: number } {
+  const btf = new BtfBuilder();
+  const int = btf.signedInt("int", 4);
+  const u64 = btf.int("u64", 8);
+  const prototype = btf.prototype(int, [{ name: "value", type: u64 }]);
+  const first = btf.nextId;
+  for (let index = 0; index < MAX_FUNCTIONS; index++) btf.func(`f${index}`, prototype, BtfLinkage.Static);
+  return { bytes: btf.encode(), first };
 }
 
-function mapCall(random: Random, maps: readonly number[]): Insn[] {
-  const index = random.below(maps.length);
-  const { keys, attr } = FUZZED_MAPS[index]!;
-  const map = loadMap(1, maps[index]!);
-  const value = [store(8, 10, VALUE, random.below(SCALARS)), storeImmediate(8, 10, VALUE + 8, random.imm())];
-  if (keys === "none") {
-    const [push, ...take] = [BPF_FUNC.map_push_elem, BPF_FUNC.map_pop_elem, BPF_FUNC.map_peek_elem];
-    return random.below(2) === 0
-      ? [...value, ...map, ...at(2, VALUE), moveImmediate(3, random.pick([0, 0, 2])), call(push)]
-      : [...map, ...at(2, VALUE), call(random.pick(take))];
-  }
-  const key = keyOf(random, keys);
-  switch (random.below(4)) {
-    case 0:
-      return [
-        ...value,
-        ...key,
-        ...map,
-        ...at(2, KEY),
-        ...at(3, VALUE),
-        moveImmediate(4, random.pick([0, 0, 1, 2])),
-        call(BPF_FUNC.map_update_elem),
-      ];
-    case 1:
-      return [...key, ...map, ...at(2, KEY), call(BPF_FUNC.map_delete_elem)];
-    default: {
-      const use = useValue(random, attr.value_size);
-      return [
-        ...key,
-        ...map,
-        ...at(2, KEY),
-        call(BPF_FUNC.map_lookup_elem),
-        branchImmediate("JEQ", 0, 0, use.length),
-        ...use,
-        moveImmediate(0, random.imm()),
-      ];
-    }
-  }
+/** What loads it, with the functions' types. */
+export function loadAttr(
+  kind: ProgramKind,
+  { insns, starts }: FuzzedProgram,
+  prog_btf_fd: BpfAttr["PROG_LOAD"]["prog_btf_fd"],
+  firstType: number,
+): BpfAttr["PROG_LOAD"] {
+  const records = Uint32Array.from(starts.flatMap((start, index) => [start, firstType + index]));
+  return {
+    prog_type: kind.type,
+    prog_flags: kind.flags ?? 0,
+    insns: encode(insns),
+    license: "GPL",
+    prog_btf_fd,
+    func_info: new Uint8Array(records.buffer),
+    func_info_cnt: starts.length,
+    func_info_rec_size: 8,
+  };
 }
 
-/** r0 points to a value: reads and writes of it, whose outcome is kept in a slot. */
-function useValue(random: Random, size: number): Insn[] {
-  const width = random.pick([1, 2, 4, 8] as const);
-  const offset = width * random.below(Math.floor(size / width));
-  const slot = -8 * (1 + random.below(SLOTS));
-  switch (random.below(4)) {
-    case 0:
-      return [load(width, 1, 0, offset), store(8, 10, slot, 1)];
-    case 1:
-      return [load(8, 1, 10, slot), store(width, 0, offset, 1)];
-    case 2:
-      return [storeImmediate(width, 0, offset, random.imm())];
-    default: {
-      const wide: Size = random.pick([4, 8] as const);
-      return [
-        load(8, 1, 10, slot),
-        atomic(
-          random.pick(["ADD", "OR", "AND", "XOR"] as const),
-          wide,
-          0,
-          wide * random.below(Math.floor(size / wide)),
-          1,
-        ),
-      ];
-    }
-  }
-}
-
-/** Few keys, so that programs meet them again. */
-function keyOf(random: Random, keys: FuzzedMap["keys"]): Insn[] {
-  if (keys === "prefix")
-    return [
-      storeImmediate(4, 10, KEY, random.pick([0, 8, 15, 16, 24, 32, 33])),
-      storeImmediate(4, 10, KEY + 4, random.pick([0x0000000a, 0x0000010a, 0x0300010a, 0x0000000b])),
-    ];
-  const register = random.below(SCALARS);
-  return random.below(2) === 0
-    ? [storeImmediate(8, 10, KEY, random.below(6))]
-    : [move(1, register), aluImmediate("AND", 1, 7), store(8, 10, KEY, 1)];
-}
-
-function packetCall(random: Random): Insn[] {
-  const offset = random.pick([0, 4, 13, 14, 40, 100, PACKET_SIZE - 8, PACKET_SIZE - 4, PACKET_SIZE]);
-  const context = load(8, 1, 10, CONTEXT);
-  switch (random.below(4)) {
-    case 0:
-      return [
-        context,
-        moveImmediate(2, offset),
-        ...at(3, VALUE),
-        moveImmediate(4, random.pick([1, 2, 4, 8, 16])),
-        call(BPF_FUNC.skb_load_bytes),
-      ];
-    case 1:
-      return [
-        store(8, 10, VALUE, random.below(SCALARS)),
-        context,
-        moveImmediate(2, Math.max(STATE, offset)),
-        ...at(3, VALUE),
-        moveImmediate(4, random.pick([1, 2, 4, 8])),
-        moveImmediate(5, 0),
-        call(BPF_FUNC.skb_store_bytes),
-      ];
-    case 2:
-      return [
-        store(8, 10, VALUE, random.below(SCALARS)),
-        ...at(1, VALUE),
-        moveImmediate(2, random.pick([0, 4, 8])),
-        ...at(3, VALUE + 8),
-        moveImmediate(4, random.pick([0, 4, 8])),
-        moveImmediate(5, random.imm()),
-        call(BPF_FUNC.csum_diff),
-      ];
-    default:
-      return [
-        context,
-        moveImmediate(2, random.pick([14, 20, 24, PACKET_SIZE - 2])),
-        load(8, 3, 10, -8),
-        aluImmediate("AND", 3, 0xffff, 32),
-        load(8, 4, 10, -16),
-        aluImmediate("AND", 4, 0xffff, 32),
-        moveImmediate(5, 2),
-        call(BPF_FUNC.l3_csum_replace),
-      ];
-  }
-}
-
-/** Numbers in texts, and comparison of texts. */
-function textCall(random: Random): Insn[] {
-  const text = (): Insn =>
-    storeImmediate(4, 10, VALUE, random.pick([0x00333231, 0x35302d20, 0x66663078, 0x39390020, 0x37373730]));
-  if (random.below(2) === 0)
-    return [
-      text(),
-      ...at(1, VALUE),
-      moveImmediate(2, random.pick([1, 2, 3, 4])),
-      moveImmediate(3, random.pick([0, 8, 10, 16])),
-      ...at(4, VALUE + 16),
-      call(random.pick([BPF_FUNC.strtol, BPF_FUNC.strtoul])),
-    ];
-  return [moveImmediate(0, random.imm()), alu("ADD", 0, 6)];
-}
-
-/** A pointer into the stack. */
-function at(register: number, offset: number): Insn[] {
-  return [move(register, 10), aluImmediate("ADD", register, offset)];
+/** Where programs go on by tail calls: two that leave their number in the state, and one that calls itself. */
+export function tailTargets(kind: ProgramKind, maps: readonly number[]): FuzzedProgram[] {
+  const state = (register: number): Insn[] => loadMapValue(register, maps[mapOf("state")]!, 0);
+  const finish = (number: number): Insn[] => [
+    ...state(2),
+    storeImmediate(8, 2, 0, number),
+    moveImmediate(0, number % kind.results),
+    exit(),
+  ];
+  const again = [
+    ...state(2),
+    load(8, 3, 2, 8),
+    aluImmediate("ADD", 3, 1),
+    store(8, 2, 8, 3),
+    ...loadMap(2, maps[mapOf("programs")]!),
+    moveImmediate(3, 2),
+    // Until the kernel has enough of it.
+    call(BPF_FUNC.tail_call),
+    ...finish(3),
+  ];
+  return [finish(1), finish(2), again].map((insns) => ({ insns, used: new Set(), starts: [0] }));
 }

@@ -1,4 +1,9 @@
 import {
+  CALL,
+  CLASS,
+  JUMP,
+  LDIMM64,
+  PSEUDO,
   alu,
   aluImmediate,
   atomic,
@@ -6,6 +11,7 @@ import {
   branchImmediate,
   callLocal,
   exit,
+  jumpFar,
   load,
   loadImmediate64,
   loadSigned,
@@ -19,37 +25,7 @@ import {
 } from "../../src/isa/index.ts";
 import type { AluOperation, AtomicName, ConditionName, Insn, Size } from "../../src/isa/index.ts";
 
-/** The same numbers for the same seed, on every machine (xorshift32). */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0 || 1;
-  }
-
-  u32(): number {
-    let x = this.#state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#state = x;
-    return x >>> 0;
-  }
-
-  below(limit: number): number {
-    return this.u32() % limit;
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-
-  /** Numbers near the edges of their widths more often than others. */
-  imm(): number {
-    const edges = [0, 1, -1, 2, 0x7f, -0x80, 0xffff, 0x7fffffff, -0x80000000];
-    return this.below(2) === 0 ? this.pick(edges) : this.u32() | 0;
-  }
-}
+import type { Random } from "./random.ts";
 
 const ALU_OPERATIONS: readonly AluOperation[] = [
   "ADD",
@@ -93,50 +69,89 @@ const ATOMICS: readonly AtomicName[] = [
 ];
 const SIZES: readonly Size[] = [1, 2, 4, 8];
 
-/** r0 to r7 hold numbers, r9 the context, r8 counts a loop. */
+/** What may follow a jump: parts of a program, each entered at its first instruction. */
+export type Part = readonly Insn[];
+
+/** r0 to r7 hold numbers, r8 counts a loop; r9 is left to who makes the program. */
 export const SCALARS = 8;
 export const SLOTS = 6;
 
 /** Bytes of the context: what registers and stack slots begin with, and what they ended with. */
 export const CONTEXT_SIZE: number = (SCALARS + SLOTS) * 8;
 
+/** The functions of a program as they are made: calls name them by their number until all is linked. */
+export class Functions {
+  readonly bodies: Insn[][] = [];
+
+  add(body: Insn[]): number {
+    return this.bodies.push(body) - 1;
+  }
+}
+
+/** Puts the functions behind the main one; `starts` are their first slots. */
+export function link(main: Part, { bodies }: Functions): { insns: Insn[]; starts: number[] } {
+  const starts = [0];
+  let end = main.length;
+  for (const body of bodies) {
+    starts.push(end);
+    end += body.length;
+  }
+  const insns = [main, ...bodies].flat().map((insn, slot) => {
+    const names =
+      (insn.code === LDIMM64 && insn.src === PSEUDO.FUNC) ||
+      (insn.code === (CLASS.JMP | JUMP.CALL) && insn.src === CALL.LOCAL);
+    return names ? { ...insn, imm: starts[insn.imm + 1]! - slot - 1 } : insn;
+  });
+  return { insns, starts };
+}
+
 /**
  * A program that the verifier should accept: every register and stack slot it reads was written, all
  * jumps go forward but for one counted loop. It loads its state from the context and writes it back.
  */
 export function randomProgram(random: Random, length: number): Insn[] {
-  const prologue = [move(9, 1)];
-  for (let slot = 0; slot < SLOTS; slot++) {
-    prologue.push(load(8, 2, 9, (SCALARS + slot) * 8), store(8, 10, -8 * (slot + 1), 2));
-  }
-  for (let register = 0; register < SCALARS; register++) prologue.push(load(8, register, 9, register * 8));
-  const epilogue: Insn[] = [];
-  for (let register = 0; register < SCALARS; register++) epilogue.push(store(8, 9, register * 8, register));
-  for (let slot = 0; slot < SLOTS; slot++) {
-    epilogue.push(load(8, 2, 10, -8 * (slot + 1)), store(8, 9, (SCALARS + slot) * 8, 2));
-  }
-  epilogue.push(moveImmediate(0, 0), exit());
-  const callee = random.below(3) === 0 ? randomFunction(random) : undefined;
-  const body = callee ? withCall(random, length, epilogue.length) : randomBody(random, length);
-  return [...prologue, ...body, ...epilogue, ...(callee ?? [])];
+  const functions = new Functions();
+  const main = [move(9, 1), ...loadState(9)];
+  main.push(
+    ...randomBody(random, length, () => (random.below(8) === 0 ? localCall(random, functions) : undefined)),
+  );
+  main.push(...saveState(9), moveImmediate(0, 0), exit());
+  return link(main, functions).insns;
 }
 
-/** A body with one call of the function that follows the epilogue. */
-function withCall(random: Random, length: number, epilogue: number): Insn[] {
-  const before = randomBody(random, length >> 1);
-  const after = randomBody(random, length >> 1);
-  // A call leaves r1 to r5 unreadable, so they are given values again.
-  const again = [1, 2, 3, 4, 5].map((register) => moveImmediate(register, random.imm()));
-  return [...before, callLocal(again.length + after.length + epilogue), ...again, ...after];
-}
-
-function randomFunction(random: Random): Insn[] {
-  const insns: Insn[] = [move(0, 1)];
-  for (let count = random.below(10); count > 0; count--) {
-    insns.push(...randomAlu(random, () => random.below(6)));
-  }
-  insns.push(moveImmediate(6, random.imm()), moveImmediate(7, random.imm()), exit());
+/** Registers and slots from where a register points, and back. */
+export function loadState(from: number): Insn[] {
+  const insns: Insn[] = [];
+  for (let slot = 0; slot < SLOTS; slot++)
+    insns.push(load(8, 2, from, (SCALARS + slot) * 8), store(8, 10, -8 * (slot + 1), 2));
+  for (let register = 0; register < SCALARS; register++) insns.push(load(8, register, from, register * 8));
   return insns;
+}
+
+export function saveState(to: number): Insn[] {
+  const insns: Insn[] = [];
+  for (let register = 0; register < SCALARS; register++) insns.push(store(8, to, register * 8, register));
+  for (let slot = 0; slot < SLOTS; slot++)
+    insns.push(load(8, 2, 10, -8 * (slot + 1)), store(8, to, (SCALARS + slot) * 8, 2));
+  return insns;
+}
+
+/** Functions call others this deep, each with the slots that it begins with on its own stack. */
+const MAX_DEPTH = 3;
+
+/** A call of a function with numbers; it leaves r1 to r5 unreadable, so they are given values again. */
+export function localCall(random: Random, functions: Functions, depth = 0): Insn[] {
+  const index = functions.add(randomFunction(random, functions, depth));
+  return [callLocal(index), ...[1, 2, 3, 4, 5].map((register) => moveImmediate(register, random.imm()))];
+}
+
+function randomFunction(random: Random, functions: Functions, depth: number): Insn[] {
+  const insns: Insn[] = [move(0, 1), move(6, 3), moveImmediate(7, random.imm())];
+  for (let slot = 0; slot < SLOTS; slot++) insns.push(store(8, 10, -8 * (slot + 1), random.below(SCALARS)));
+  const body = randomBody(random, 1 + random.below(10), () =>
+    depth + 1 < MAX_DEPTH && random.below(10) === 0 ? localCall(random, functions, depth + 1) : undefined,
+  );
+  return [...insns, ...body, exit()];
 }
 
 /** Makes a part of its own, or nothing. */
@@ -168,8 +183,15 @@ function addBranches(random: Random, parts: Insn[][]): void {
     const skipped = parts
       .slice(position, position + 1 + random.below(4))
       .reduce((sum, part) => sum + part.length, 0);
-    parts.splice(position, 0, [randomBranch(random, skipped)]);
+    parts.splice(position, 0, randomJump(random, skipped));
   }
+}
+
+/** A branch over some instructions, or one over a jump of 32 bits that skips them. */
+function randomJump(random: Random, distance: number): Insn[] {
+  return random.below(6) === 0
+    ? [randomBranch(random, 1), jumpFar(distance)]
+    : [randomBranch(random, distance)];
 }
 
 function randomBranch(random: Random, distance: number): Insn {
@@ -185,7 +207,13 @@ function randomInsns(random: Random): Insn[] {
   const register = (): number => random.below(SCALARS);
   const size = random.pick(SIZES);
   const address = -8 * (1 + random.below(SLOTS)) + size * random.below(8 / size);
-  switch (random.below(8)) {
+  switch (random.below(9)) {
+    case 8:
+      return [
+        random.below(2) === 0
+          ? atomic("LOAD_ACQ", size, register(), address, 10)
+          : atomic("STORE_REL", size, 10, address, register()),
+      ];
     case 0:
       return [load(size, register(), 10, address)];
     case 1:

@@ -3,11 +3,31 @@ import type { World } from "../world.ts";
 import { helper } from "./define.ts";
 import type { HelperRow } from "./define.ts";
 
-const { EFAULT } = ERRNO;
+const { EFAULT, ERANGE } = ERRNO;
+/** TASK_SIZE_MAX of x86-64 and a page. */
+const USER_END = 1n << 47n;
+const VSYSCALL_PAGE = 0xffff_ffff_ff60_0n;
+
+function isKernelAddress(address: bigint): boolean {
+  return address >> 47n === -1n && BigInt.asUintN(64, address) >> 12n !== VSYSCALL_PAGE;
+}
 /** Strings are read in pieces, so that the end of a mapping behind them does no harm. */
 const PIECE = 64;
 
-/** Reads of memory that may not be there: -EFAULT, and zeroes in place of what was asked for. */
+/** Why a read of the kernel's memory failed: x86-64's copy_from_kernel_nofault_allowed comes first. */
+function kernelError(from: bigint): number {
+  return isKernelAddress(from) ? -EFAULT : -ERANGE;
+}
+
+function userError(): number {
+  return -EFAULT;
+}
+
+function eitherError(from: bigint): number {
+  return BigInt.asUintN(64, from) < USER_END ? userError() : kernelError(from);
+}
+
+/** Reads of memory that may not be there: an error, and zeroes in place of what was asked for. */
 export function memoryHelpers(world: World): HelperRow[] {
   const { memory } = world;
 
@@ -25,17 +45,17 @@ export function memoryHelpers(world: World): HelperRow[] {
 
   type Read = typeof readKernel;
   const read =
-    (from: Read) =>
+    (from: Read, errorOf: (from: bigint) => number) =>
     (to: number, size: number, address: bigint): number => {
       const out = memory.slice(to, size);
       if (size === 0 || from(to, size, address)) return 0;
       out.fill(0);
-      return -EFAULT;
+      return errorOf(address);
     };
 
   /** Bytes with the NUL that ends them; what does not fit is cut, and the last byte is NUL. */
   const readString =
-    (from: Read) =>
+    (from: Read, errorOf: (from: bigint) => number) =>
     (to: number, size: number, address: bigint): number => {
       const out = memory.slice(to, size);
       if (size === 0) return 0;
@@ -45,7 +65,7 @@ export function memoryHelpers(world: World): HelperRow[] {
         const length = Math.min(PIECE - start, size - at);
         if (!from(to + at, length, address + BigInt(at))) {
           out.fill(0);
-          return -EFAULT;
+          return errorOf(address + BigInt(at));
         }
         const end = out.subarray(at, at + length).indexOf(0);
         if (end >= 0) {
@@ -61,7 +81,7 @@ export function memoryHelpers(world: World): HelperRow[] {
   /** In one piece where the task can do that. */
   const readUserString = (to: number, size: number, from: bigint): number => {
     const task = world.run?.task;
-    if (!task?.readUserText || size === 0) return readString(readUser)(to, size, from);
+    if (!task?.readUserText || size === 0) return readString(readUser, userError)(to, size, from);
     const out = memory.slice(to, size);
     const length = task.readUserText(BigInt.asUintN(64, from), out);
     if (length < 0) {
@@ -75,17 +95,17 @@ export function memoryHelpers(world: World): HelperRow[] {
   const readEitherString = (to: number, size: number, from: bigint): number =>
     memory.address(from, 1) === undefined
       ? readUserString(to, size, from)
-      : readString(readEither)(to, size, from);
+      : readString(readEither, eitherError)(to, size, from);
 
   const ARGUMENTS = ["address", "number", "wide"] as const;
   return [
-    helper("probe_read", ARGUMENTS, read(readEither)),
-    helper("probe_read_kernel", ARGUMENTS, read(readKernel)),
-    helper("probe_read_user", ARGUMENTS, read(readUser)),
+    helper("probe_read", ARGUMENTS, read(readEither, eitherError)),
+    helper("probe_read_kernel", ARGUMENTS, read(readKernel, kernelError)),
+    helper("probe_read_user", ARGUMENTS, read(readUser, userError)),
     helper("probe_read_str", ARGUMENTS, readEitherString),
-    helper("probe_read_kernel_str", ARGUMENTS, readString(readKernel)),
+    helper("probe_read_kernel_str", ARGUMENTS, readString(readKernel, kernelError)),
     helper("probe_read_user_str", ARGUMENTS, readUserString),
-    helper("copy_from_user", ARGUMENTS, read(readUser)),
+    helper("copy_from_user", ARGUMENTS, read(readUser, userError)),
     helper("probe_write_user", ["wide", "address", "number"], (to, from, size) => {
       const bytes = memory.slice(from, size).slice();
       return world.run?.task.writeUser?.(BigInt.asUintN(64, to), bytes) ? 0 : -EFAULT;
@@ -109,6 +129,7 @@ export function memoryHelpers(world: World): HelperRow[] {
 
   /** bpf_strtol and bpf_strtoul (kernel/bpf/helpers.c): how many bytes the number takes. */
   function parseNumber(text: number, size: number, flags: bigint, out: number, signed: boolean): number {
+    memory.setU64(out, 0n);
     const bases: readonly bigint[] = [0n, 8n, 10n, 16n];
     if (size <= 0 || !bases.includes(flags)) return -ERRNO.EINVAL;
     const input = Buffer.from(memory.slice(text, size)).toString("latin1").replace(/\0.*$/s, "");

@@ -13,7 +13,11 @@ const IPV6 = 0x86dd;
 const VLAN_Q = 0x8100;
 const VLAN_AD = 0x88a8;
 const VLAN_HLEN = 4;
-const MAX_PACKET = 0xffff;
+const VLAN_ETH_HLEN = 18;
+const isTag = (protocol: number): boolean => protocol === VLAN_Q || protocol === VLAN_AD;
+/** SKB_MAX_ALLOC: four pages without struct skb_shared_info. */
+const MAX_PACKET = 16_064;
+const MAX_OFFSET = 0xffff;
 const SKB = STRUCT.__sk_buff.fields;
 /** What redirects answer: TC_ACT_REDIRECT and XDP_REDIRECT, or their like for what cannot be. */
 const TC_REDIRECT = 7;
@@ -27,7 +31,8 @@ function changed(context: PacketContext): number {
 }
 
 function insert(context: PacketContext, at: number, size: number): number {
-  return context.packet.insert(at, size) ? changed(context) : -ENOMEM;
+  context.packet.insert(at, size);
+  return changed(context);
 }
 
 /** Packets of socket filters, tc and their kin (net/core/filter.c). */
@@ -47,8 +52,8 @@ export function packetHelpers(world: World): HelperRow[] {
   const loadBytes = (start: number, offset: number, to: number, size: number): number => {
     const out = memory.slice(to, size);
     const packet = current()?.packet;
-    const at = start + (offset >>> 0);
-    if (packet && offset >= 0 && at + size <= packet.length) {
+    const at = start + offset;
+    if (packet && offset >= 0 && offset <= MAX_OFFSET && at + size <= packet.length) {
       out.set(memory.slice(packet.data + at, size));
       return 0;
     }
@@ -58,7 +63,7 @@ export function packetHelpers(world: World): HelperRow[] {
 
   const storeBytes = (offset: number, from: number, size: number): number => {
     const packet = current()?.packet;
-    if (!packet || offset < 0 || offset + size > packet.length) return -EFAULT;
+    if (!packet || offset < 0 || offset > MAX_OFFSET || offset + size > packet.length) return -EFAULT;
     memory.copy(packet.data + offset, from, size);
     return 0;
   };
@@ -87,13 +92,25 @@ export function packetHelpers(world: World): HelperRow[] {
   const resize = (length: number, least: number): number => {
     const context = current();
     if (!context || length < least || length > MAX_PACKET) return -EINVAL;
-    return context.packet.resize(length) ? changed(context) : -ENOMEM;
+    const missing = length - context.packet.length - context.packet.tailroom;
+    if (missing > 0) context.packet.enlarge(0, missing);
+    context.packet.resize(length);
+    return changed(context);
   };
 
-  /** From the packet's start to behind its network header. */
-  const networkEnd = (context: PacketContext): number => context.network + (protocol() === IPV6 ? 40 : 20);
-
   const setProtocol = (value: number): void => set("protocol", swap16(value));
+
+  /** Takes the tag out of the data; what it held, undefined where the header is not all there. */
+  const popTag = (context: PacketContext): number | undefined => {
+    const { packet } = context;
+    if (packet.length < VLAN_ETH_HLEN) return undefined;
+    const tag = memory.view.getUint16(packet.data + ETH_HLEN);
+    const inner = memory.view.getUint16(packet.data + ETH_HLEN + 2);
+    packet.remove(12, VLAN_HLEN);
+    context.network = Math.max(context.network - VLAN_HLEN, ETH_HLEN);
+    setProtocol(inner);
+    return tag;
+  };
 
   const pushTagIntoData = (context: PacketContext): number => {
     const error = insert(context, 12, VLAN_HLEN);
@@ -114,7 +131,8 @@ export function packetHelpers(world: World): HelperRow[] {
       ["address", "number", "address", "number", "number"],
       (_skb, offset, to, size, from) => {
         if (from !== 0 && from !== 1) return loadBytes(0, -1, to, size);
-        return loadBytes(from === 0 ? 0 : (current()?.network ?? 0), offset, to, size);
+        const context = current();
+        return loadBytes((from === 0 ? context?.link : context?.network) ?? 0, offset, to, size);
       },
     ),
     helper(
@@ -162,23 +180,30 @@ export function packetHelpers(world: World): HelperRow[] {
       return packet && length >>> 0 <= packet.length ? 0 : -ENOMEM;
     }),
     helper("skb_change_tail", ["address", "number", "wide"], (_skb, length, flags) =>
-      flags === 0n ? resize(length >>> 0, (current()?.network ?? 0) + 1) : -EINVAL,
+      flags === 0n ? resize(length >>> 0, current()?.network ?? 0) : -EINVAL,
     ),
     helper("skb_change_head", ["address", "number", "wide"], (_skb, size, flags) => {
       const context = current();
       if (!context || flags !== 0n || size < 0 || context.packet.length + size > MAX_PACKET) return -EINVAL;
+      context.link = 0;
+      context.network += size;
       return insert(context, 0, size);
     }),
     helper("skb_adjust_room", ["address", "number", "number", "wide"], (_skb, difference, mode, flags) => {
       const context = current();
-      if (!context || (mode !== 0 && mode !== 1) || flags >= 0x200n) return -EINVAL;
+      if (!context || flags >= 0x200n) return -EINVAL;
       if (Math.abs(difference) > 0xfff) return -EFAULT;
-      if (protocol() !== IPV4 && protocol() !== IPV6) return -ENOTSUPP;
+      if ((protocol() !== IPV4 && protocol() !== IPV6) || (mode !== 0 && mode !== 1)) return -ENOTSUPP;
+      const header = protocol() === IPV6 ? 40 : 20;
+      const { packet, network, link } = context;
       // BPF_ADJ_ROOM_NET is behind the network header, BPF_ADJ_ROOM_MAC in front of it.
-      const at = mode === 0 ? networkEnd(context) : context.network;
-      if (difference >= 0) return insert(context, at, difference);
-      if (at - difference >= context.packet.length) return -ENOTSUPP;
-      context.packet.remove(at, -difference);
+      const at = network - link + (mode === 0 ? header : 0);
+      if (difference >= 0)
+        return packet.length + difference > MAX_PACKET ? -ENOTSUPP : insert(context, at, difference);
+      const behind = packet.length - network;
+      if (-difference >= behind || behind + difference < header) return -ENOTSUPP;
+      if (at - difference > packet.length) return -ENOMEM;
+      packet.remove(at, -difference);
       return changed(context);
     }),
     helper("skb_change_proto", ["address", "number", "wide"], (_skb, to, flags) => {
@@ -219,14 +244,20 @@ export function packetHelpers(world: World): HelperRow[] {
     helper("skb_vlan_pop", ["address"], () => {
       const context = current();
       if (!context) return -EINVAL;
-      if (get("vlan_present") !== 0) {
+      const clear = (): void => {
         for (const field of ["vlan_present", "vlan_tci", "vlan_proto"] as const) set(field, 0);
-        return 0;
-      }
-      if (protocol() !== VLAN_Q && protocol() !== VLAN_AD) return 0;
-      const inner = memory.view.getUint16(context.packet.data + 16);
-      context.packet.remove(12, VLAN_HLEN);
-      setProtocol(inner);
+      };
+      if (get("vlan_present") !== 0) clear();
+      else if (!isTag(protocol())) return 0;
+      else if (popTag(context) === undefined) return -ENOMEM;
+      // A tag that is the outermost now leaves the data too (skb_vlan_pop).
+      const outer = protocol();
+      if (!isTag(outer)) return changed(context);
+      const tag = popTag(context);
+      if (tag === undefined) return -ENOMEM;
+      set("vlan_present", 1);
+      set("vlan_proto", swap16(outer));
+      set("vlan_tci", tag);
       return changed(context);
     }),
     wideHelper("get_hash_recalc", ["address"], () => BigInt(get("hash"))),

@@ -41,7 +41,7 @@ export class ArrayMap extends BpfMap {
     if (index >= maxEntries) return -ERRNO.E2BIG;
     if ((flags & BPF_NOEXIST) !== 0) return -ERRNO.EEXIST;
     if ((flags & BPF_F.LOCK) !== 0 && !fields.has("bpf_spin_lock")) return -ERRNO.EINVAL;
-    fields.copy(
+    fields.replace(
       this.memory.slice(this.#data + index * this.#stride, valueSize),
       this.memory.slice(value, valueSize),
     );

@@ -415,9 +415,14 @@ function writeRemove(code: Code, { imports }: Place, erase: number): void {
   code.get(0).get(1).call(imports.remove);
 }
 
+const PAGE_SHIFT = 12;
+/** Pages of a ring before its data: its own, the consumer's, the producer's. */
+const RING_PAGES = 3;
+
 /**
  * (map, size, flags) -> the sample's address, or 0 where there is no room (kernel/bpf/ringbuf.c). Locals: length
- * with header, new position, header, ring's start. The header's second u32 holds the map, for the commit.
+ * with header, new position, header, ring's start. As in the kernel, the header's second u32 says how many pages
+ * before it the ring begins; there the commit finds the map.
  */
 function writeReserve(code: Code): void {
   const [length, position, header, ring] = [3, 4, 5, 6] as const;
@@ -444,9 +449,10 @@ function writeReserve(code: Code): void {
     .i32(BPF_RINGBUF.BUSY_BIT)
     .op("i32.or")
     .memory("i32.store", 2 * PAGE_SIZE);
+  code.get(header).get(header).get(ring).op("i32.sub").i32(PAGE_SHIFT).op("i32.shr_u");
   code
-    .get(header)
-    .get(0)
+    .i32(RING_PAGES)
+    .op("i32.add")
     .memory("i32.store", 2 * PAGE_SIZE + 4);
   code.get(ring).get(position).memory("i64.store", PAGE_SIZE);
   code
@@ -458,7 +464,9 @@ function writeReserve(code: Code): void {
 /** (sample, flags, extra bits): the record may be read; a reader that waits for it is woken. Locals: header, map, ring. */
 function writeCommit(code: Code, { imports }: Place): void {
   const [header, map, ring] = [3, 4, 5] as const;
-  code.get(0).i32(BPF_RINGBUF.HDR_SZ).op("i32.sub").tee(header).memory("i32.load", 4).set(map);
+  code.get(0).i32(BPF_RINGBUF.HDR_SZ).op("i32.sub").tee(header).i32(-PAGE_SIZE).op("i32.and");
+  code.get(header).memory("i32.load", 4).i32(PAGE_SHIFT).op("i32.shl").op("i32.sub");
+  code.memory("i32.load").set(map);
   code.get(header);
   code.get(header).memory("i32.load").i32(BPF_RINGBUF.BUSY_BIT).op("i32.xor").get(2).op("i32.or");
   code.memory("i32.store");

@@ -89,7 +89,7 @@ export class HashMap extends BpfMap {
     const element = this.#place(key, flags & ~BPF_F.LOCK);
     if (element < 0) return element;
     const at = this.#valueOf(element) + (this.#perCpu ? this.host.cpu() * this.#valueStride : 0);
-    fields.copy(this.memory.slice(at, valueSize), this.memory.slice(value, valueSize));
+    fields.replace(this.memory.slice(at, valueSize), this.memory.slice(value, valueSize));
     return 0;
   }
 

@@ -6,17 +6,21 @@ import type { MapDefinition, MapHost, MapRegion } from "./map.ts";
 const PAGE_SIZE = 4096;
 
 /**
- * kernel/bpf/ringbuf.c: the consumer's page, the producer's page, and the data. The kernel maps its data
+ * kernel/bpf/ringbuf.c: a page of the ring's own that names its map, the consumer's page, the producer's page, and the data. The kernel maps its data
  * twice, so that no record wraps; here a record's tail just lies in the second half, where its reader looks
  * for it too. Producing is the fast path's.
  */
 export class RingBufferMap extends BpfMap {
+  readonly #start: number;
+  /** The consumer's page. */
   readonly #ring: number;
 
   constructor(host: MapHost, id: number, definition: MapDefinition) {
     super(host, id, definition);
     const { maxEntries } = definition;
-    this.#ring = this.memory.allocate(2 * PAGE_SIZE + 2 * maxEntries, PAGE_SIZE);
+    this.#start = this.memory.allocate(3 * PAGE_SIZE + 2 * maxEntries, PAGE_SIZE);
+    this.memory.setU32(this.#start, this.address);
+    this.#ring = this.#start + PAGE_SIZE;
     this.header("data", this.#ring);
     this.header("mask", maxEntries - 1);
     this.header("lookup", FAST.none);
@@ -69,6 +73,6 @@ export class RingBufferMap extends BpfMap {
   }
 
   protected override dispose(): void {
-    this.memory.free(this.#ring);
+    this.memory.free(this.#start);
   }
 }

@@ -17,7 +17,7 @@ export class StorageMap extends BpfMap {
     try {
       const address = this.memory.allocate(valueSize);
       if (initial !== 0)
-        fields.copy(this.memory.slice(address, valueSize), this.memory.slice(initial, valueSize));
+        fields.replace(this.memory.slice(address, valueSize), this.memory.slice(initial, valueSize));
       this.#values.set(owner, address);
       return address;
     } catch (error) {
@@ -49,7 +49,7 @@ export class StorageMap extends BpfMap {
     const at = this.storageOf(owner, true);
     if (at === 0) return -ERRNO.ENOMEM;
     const { valueSize, fields } = this.definition;
-    fields.copy(this.memory.slice(at, valueSize), this.memory.slice(value, valueSize));
+    fields.replace(this.memory.slice(at, valueSize), this.memory.slice(value, valueSize));
     return 0;
   }
 

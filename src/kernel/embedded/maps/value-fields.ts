@@ -26,7 +26,7 @@ const KPTR_TAGS: ReadonlySet<string> = new Set(["kptr", "kptr_untrusted", "percp
 /** The kernel looks this deep into nested structs. */
 const MAX_DEPTH = 4;
 
-/** Parts of a map's values that only programs' helpers change: system calls read them as zero. */
+/** Parts of a map's values that only programs' helpers change: system calls read them as zero, updates end them. */
 export class ValueFields {
   readonly list: readonly ValueField[];
 
@@ -42,14 +42,10 @@ export class ValueFields {
     return this.list.find((field) => field.kind === kind)?.offset;
   }
 
-  /** Copies a value without them. */
-  copy(to: Uint8Array, from: Uint8Array): void {
-    let start = 0;
-    for (const { offset, size } of this.list) {
-      to.set(from.subarray(start, offset), start);
-      start = offset + size;
-    }
-    to.set(from.subarray(start), start);
+  /** Makes one value of another: what these fields held ends with the old one (bpf_obj_free_fields). */
+  replace(old: Uint8Array, value: Uint8Array): void {
+    old.set(value);
+    this.clear(old);
   }
 
   clear(value: Uint8Array): void {

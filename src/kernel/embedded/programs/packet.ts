@@ -1,11 +1,14 @@
 import { STRUCT } from "../../../uapi/index.ts";
 import type { Memory } from "../memory.ts";
 
+/** What a packet that needs more room gets besides. */
+const ENOUGH = 64;
+
 /** A packet in memory: free room, metadata of XDP, bytes, free room. All are addresses. */
 export class Packet {
   readonly memory: Memory;
-  readonly #block: number;
-  readonly #end: number;
+  #block: number;
+  #end: number;
   data: number;
   dataEnd: number;
   /** Where metadata begin: `data` without any. */
@@ -60,15 +63,29 @@ export class Packet {
     return this.memory.slice(this.data, this.length);
   }
 
-  /** Room for `size` more bytes behind `at`, taken from the headroom; false if it has none. */
-  insert(at: number, size: number): boolean {
-    if (size > this.headroom) return false;
+  /** More room before and behind, in another place; what lies in the room that there is stays. */
+  enlarge(head: number, tail: number): void {
+    const { bytes } = this.memory;
+    const size = this.#end - this.#block;
+    const block = this.memory.allocate(head + size + tail);
+    bytes.copyWithin(block + head, this.#block, this.#end);
+    const moved = block + head - this.#block;
+    this.memory.free(this.#block);
+    this.#block = block;
+    this.#end = block + head + size + tail;
+    this.data += moved;
+    this.meta += moved;
+    this.dataEnd += moved;
+  }
+
+  /** `size` more bytes behind `at`, zeroes; the headroom is used up first. */
+  insert(at: number, size: number): void {
+    if (size > this.headroom) this.enlarge(size + ENOUGH, 0);
     const { bytes } = this.memory;
     bytes.copyWithin(this.data - size, this.data, this.data + at);
     this.data -= size;
     this.meta = this.data;
     bytes.fill(0, this.data + at, this.data + at + size);
-    return true;
   }
 
   remove(at: number, size: number): void {
@@ -99,6 +116,7 @@ export class Packet {
   }
 }
 
+const ETH_HLEN = 14;
 const SKB = STRUCT.__sk_buff.fields;
 const MD = STRUCT.xdp_md.fields;
 
@@ -109,6 +127,8 @@ export interface PacketContext {
   readonly address: number;
   /** From the packet's first byte to its network header. */
   network: number;
+  /** The same to its link-layer header, which lies before packets of layer 3. */
+  link: number;
   /** Writes the packet's bounds into the context: after each change of them. */
   sync(): void;
 }
@@ -120,6 +140,7 @@ export function skbContext(packet: Packet, address: number, network: number): Pa
     packet,
     address,
     network,
+    link: network - ETH_HLEN,
     sync() {
       packet.markBounds();
       memory.setU32(address + SKB.len.offset, packet.length);
@@ -136,7 +157,8 @@ export function xdpContext(packet: Packet, address: number): PacketContext {
     kind: "xdp",
     packet,
     address,
-    network: 14,
+    network: ETH_HLEN,
+    link: 0,
     sync() {
       packet.markBounds();
       memory.setU32(address + MD.data.offset, packet.data);
@@ -152,14 +174,14 @@ const LINK_OFFSET = -0x200000;
 
 /** Bytes of a packet in host order, or -1 beyond its end: LD_ABS and LD_IND. */
 export function loadFromPacket(context: PacketContext, offset: number, size: number): bigint {
-  const { packet, network } = context;
+  const { packet, network, link } = context;
   let at = packet.data + offset;
   if (offset < 0) {
     if (offset >= NETWORK_OFFSET) at = packet.data + network + (offset - NETWORK_OFFSET);
-    else if (offset >= LINK_OFFSET) at = packet.data + network - 14 + (offset - LINK_OFFSET);
+    else if (offset >= LINK_OFFSET) at = packet.data + link + (offset - LINK_OFFSET);
     else return -1n;
   }
-  if (at < packet.data - 14 || at + size > packet.dataEnd) return -1n;
+  if (at < packet.data + link || at + size > packet.dataEnd) return -1n;
   const { view } = packet.memory;
   return BigInt(size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at) : view.getUint32(at));
 }

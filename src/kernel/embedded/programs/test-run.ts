@@ -131,6 +131,8 @@ function runSkb(world: World, program: BpfProgram, attr: Attr): Answer {
   const { data_in = new Uint8Array(0), flags = 0, cpu = 0, batch_size = 0 } = attr;
   refuseUnless((flags & ~BPF_TEST_FLAG.SKB_CHECKSUM_COMPLETE) === 0 && cpu === 0 && batch_size === 0);
   refuseUnless(data_in.length >= ETH_HLEN && data_in.length <= PAGE_SIZE - SKB_HEADROOM - SKB_TAILROOM);
+  // The network header must be there, whole.
+  refuseUnless(data_in.length >= ETH_HLEN + (NETWORK_HEADER.get(protocolOf(data_in)) ?? 0));
   const given = contextIn(attr, SKB.size);
   const view = new DataView((given ?? new Uint8Array(SKB.size)).buffer);
   const { fields } = SKB;
@@ -166,7 +168,10 @@ function runSkb(world: World, program: BpfProgram, attr: Attr): Answer {
     context.sync();
     const { retval, duration } = timed(world, program, attr, address, context);
     // bpf_prog_test_run_skb gives L3 packets their header's room back, as zeroes.
-    if (!layer2 && packet.insert(0, ETH_HLEN)) context.sync();
+    if (!layer2) {
+      packet.insert(0, ETH_HLEN);
+      context.sync();
+    }
     const after = memory.slice(address, SKB.size).slice();
     if (given)
       for (const name of SKB_HIDDEN)
@@ -206,6 +211,12 @@ function protocolOf(frame: Uint8Array): number {
   const raw = frame.length >= ETH_HLEN + 2 && first === 0xff && second === 0xff;
   return (raw ? ETH_P_802_3 : ETH_P_802_2) << 8;
 }
+
+/** Bytes of network headers, by the protocol in network order: IPv4 and IPv6. */
+const NETWORK_HEADER: ReadonlyMap<number, number> = new Map([
+  [0x0008, 20],
+  [0xdd86, 40],
+]);
 
 const ETH_P_802_3 = 1;
 const ETH_P_802_2 = 4;

@@ -14,7 +14,7 @@ export const attachTypedMulti: Attacher<"typed-multi"> = ({ kernel, cookie }, pr
   const target = program.spec.section;
   const colon = hook.pattern.indexOf(":");
   const module = colon < 0 ? undefined : hook.pattern.slice(0, colon);
-  const vmlinux = parseBtf(kernel.files.btf());
+  const vmlinux = parseBtf(kernel.files.ownBtf());
   const btf = module === undefined ? vmlinux : parseBtf(kernel.files.btf(module), vmlinux);
   const traceable = matchingFunctions(kernel, target, hook.pattern.slice(colon + 1)).names;
   const ids = [...new Set(traceable)]

@@ -8,6 +8,8 @@ export interface HostFiles {
    * @throws BpfkitError `kernel/no-btf` that says where it was looked for and where it can come from.
    */
   btf(module?: string): Uint8Array;
+  /** As `btf()`, but never a file of `--btf` where the kernel has its own types: it takes ids of these alone. */
+  ownBtf(): Uint8Array;
   /** Where `btf()` found the kernel's types. */
   btfPath(): string;
   hasBtf(module?: string): boolean;

@@ -336,7 +336,7 @@ function refusal(kernel: Kernel, attachType: number, attr: Partial<BpfAttr["LINK
 
 /** A name in the strings of vmlinux BTF: cheaper than an index of its types. */
 function btfNames(kernel: Kernel, name: string): boolean {
-  return kernel.files.hasBtf() && Buffer.from(kernel.files.btf()).includes(`\0${name}\0`);
+  return kernel.files.hasBtf() && Buffer.from(kernel.files.ownBtf()).includes(`\0${name}\0`);
 }
 
 function succeeds(kernel: Kernel, make: () => Fd): boolean {

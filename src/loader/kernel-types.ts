@@ -24,6 +24,12 @@ const TARGETS: ReadonlyMap<
 ]);
 const FUNCTION_TARGET = { prefix: "", kind: BtfKind.Func, what: "function" } as const;
 
+/** Types that answer CO-RE relocations. */
+export interface RelocationTypes {
+  readonly kernel: Btf;
+  readonly modules: () => Iterable<Btf>;
+}
+
 /** The running kernel's BTF and its modules', read when first asked. */
 export class KernelTypes implements Disposable {
   readonly #kernel: Kernel;
@@ -36,7 +42,16 @@ export class KernelTypes implements Disposable {
   }
 
   vmlinux(): Btf {
-    return (this.#vmlinux ??= parseBtf(this.#kernel.files.btf()));
+    return (this.#vmlinux ??= parseBtf(this.#kernel.files.ownBtf()));
+  }
+
+  /** A file that the user gave speaks for the modules, too. */
+  forRelocations(): RelocationTypes {
+    const { files } = this.#kernel;
+    const bytes = files.btf();
+    return bytes === files.ownBtf()
+      ? { kernel: this.vmlinux(), modules: () => this.modules() }
+      : { kernel: parseBtf(bytes), modules: () => [] };
   }
 
   /** Modules with BTF, one after another: most searches end before the last. */

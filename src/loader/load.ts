@@ -308,10 +308,7 @@ class Loading implements Disposable {
     // The kernel's BTF is megabytes: it is read only where a relocation needs it.
     const core =
       kinds.has("core") && this.#spec.btf
-        ? coreResolver(parseBtf(this.#spec.btf), {
-            kernel: types.vmlinux(),
-            modules: () => types.modules(),
-          })
+        ? coreResolver(parseBtf(this.#spec.btf), types.forRelocations())
         : undefined;
     return {
       ...(core && { core }),

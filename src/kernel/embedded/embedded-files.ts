@@ -43,6 +43,10 @@ export class EmbeddedFiles implements HostFiles {
     });
   }
 
+  ownBtf(): Uint8Array {
+    return this.btf();
+  }
+
   btfPath(): string {
     return this.#options.source?.files?.btfPath?.() ?? "embedded";
   }

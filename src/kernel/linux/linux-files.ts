@@ -16,10 +16,12 @@ export interface LinuxFilesOptions {
 }
 
 const KERNEL_BTF = "/sys/kernel/btf";
+const VMLINUX = `${KERNEL_BTF}/vmlinux`;
 
 export class LinuxFiles implements HostFiles {
   readonly #options: LinuxFilesOptions;
   readonly #btf = new Map<string, Uint8Array>();
+  #ownBtf: Uint8Array | undefined;
   #btfPath: string | undefined;
   #tracefs: string | undefined;
   #possibleCpus: readonly number[] | undefined;
@@ -37,13 +39,18 @@ export class LinuxFiles implements HostFiles {
     return bytes;
   }
 
+  ownBtf(): Uint8Array {
+    if (this.#options.btf === undefined || !existsSync(VMLINUX)) return this.btf();
+    return (this.#ownBtf ??= this.#kernelBtf(VMLINUX));
+  }
+
   btfPath(): string {
     this.#btfPath ??= this.#findBtf();
     if (this.#btfPath !== undefined) return this.#btfPath;
     throw new BpfkitError(`The kernel's types (BTF) were not found for ${this.#options.release}`, {
       code: "kernel/no-btf",
       hints: [
-        `Looked for ${KERNEL_BTF}/vmlinux (CONFIG_DEBUG_INFO_BTF) and for vmlinux files of this release below /boot, /lib/modules and /usr/lib/debug`,
+        `Looked for ${VMLINUX} (CONFIG_DEBUG_INFO_BTF) and for vmlinux files of this release below /boot, /lib/modules and /usr/lib/debug`,
         "Give a file with --btf FILE: raw BTF, or a vmlinux with a .BTF section (from the distribution's kernel debug package, or from BTFhub for older kernels)",
       ],
     });
@@ -128,7 +135,7 @@ export class LinuxFiles implements HostFiles {
     const { btf, release } = this.#options;
     if (btf !== undefined) return btf;
     return [
-      `${KERNEL_BTF}/vmlinux`,
+      VMLINUX,
       `/boot/vmlinux-${release}`,
       `/lib/modules/${release}/vmlinux-${release}`,
       `/lib/modules/${release}/build/vmlinux`,
@@ -141,8 +148,7 @@ export class LinuxFiles implements HostFiles {
 
   /** The kernel hands out its megabytes page by page: its own memory comes sooner (Linux 6.16). */
   #kernelBtf(path: string): Uint8Array {
-    const own = path === `${KERNEL_BTF}/vmlinux`;
-    return (own ? this.#options.mapFile(path) : undefined) ?? readBtfFile(path);
+    return (path === VMLINUX ? this.#options.mapFile(path) : undefined) ?? readBtfFile(path);
   }
 
   #moduleBtf(module: string): Uint8Array {

@@ -1,6 +1,7 @@
 import { basename, join } from "node:path";
 import { attach, sectionHook, UsdtSpecs } from "../attach/index.ts";
 import type { AttachContext, Link } from "../attach/index.ts";
+import type { Btf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { Features } from "../loader/index.ts";
@@ -13,6 +14,7 @@ import type { Arguments } from "./arguments.ts";
 import { makePinDirectory, pinObject } from "./bpffs.ts";
 import { DONE } from "./command.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { readTypes } from "./btf-file.ts";
 import { openOne } from "./handle.ts";
 import type { OpenObject } from "./handle.ts";
 import { loadFor, readObjectFile } from "./object-file.ts";
@@ -27,6 +29,8 @@ interface LoadRequest {
   readonly autoAttach: boolean;
   /** Network device that XDP programs are bound to: index, and whether they run on the device itself. */
   readonly device: { readonly ifindex: number; readonly offload: boolean } | undefined;
+  /** In place of the running kernel's, for relocations. */
+  readonly kernelTypes: Btf | undefined;
 }
 
 interface ProgramKind {
@@ -58,9 +62,11 @@ async function load(context: CommandContext, all: boolean): Promise<typeof DONE>
     const spec = prepare(readObjectFile(file), request, all);
     using loaded = loadFor(kernel, spec, options, inform, {
       reuse: reusedMaps(spec, request.replacements),
+      ...(request.kernelTypes && { coreTypes: request.kernelTypes }),
       ...(request.device && {
         device: {
           ifindex: request.device.ifindex,
+          maps: request.device.offload,
           flags: request.device.offload ? 0 : BPF_PROG_FLAG.XDP_DEV_BOUND_ONLY,
         },
       }),
@@ -145,6 +151,7 @@ function takeRequest(kernel: Kernel, args: Arguments, replacements: Replacement[
     replacements,
     autoAttach: false,
     device: undefined,
+    kernelTypes: undefined,
   };
   while (args.left > 0) {
     if (args.accept("type")) {
@@ -157,16 +164,22 @@ function takeRequest(kernel: Kernel, args: Arguments, replacements: Replacement[
       request = { ...request, device: takeDevice(kernel, args, request, false) };
     else if (args.accept("pinmaps")) request = { ...request, pinMaps: args.take("DIR") };
     else if (args.accept("autoattach")) request = { ...request, autoAttach: true };
-    else if (args.accept("kernel_btf"))
-      throw new ToolError("'kernel_btf' is not supported", 255, [
-        "The kernel's types are found in /sys/kernel/btf or below /boot",
-      ]);
+    else if (args.accept("kernel_btf")) request = { ...request, kernelTypes: takeTypes(args) };
     else
       throw new ToolError(
-        `expected no more arguments, 'type', 'map', 'offload_dev', 'xdpmeta_dev', 'pinmaps' or 'autoattach', got: '${args.peek()}'?`,
+        `expected no more arguments, 'type', 'map', 'offload_dev', 'xdpmeta_dev', 'pinmaps', 'autoattach' or 'kernel_btf', got: '${args.peek()}'?`,
       );
   }
   return request;
+}
+
+function takeTypes(args: Arguments): Btf {
+  try {
+    return readTypes(args.take("FILE"));
+  } catch (error) {
+    // Here they are one cause of many why an object does not load, with one exit code.
+    throw error instanceof ToolError ? new ToolError(error.message, 255, error.hints) : error;
+  }
 }
 
 function takeReplacement(kernel: Kernel, args: Arguments): Replacement {

@@ -1,4 +1,5 @@
 import { olderBtf, parseBtf } from "../btf/index.ts";
+import type { Btf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
 import { encode } from "../isa/index.ts";
 import { SyscallError } from "../kernel/index.ts";
@@ -50,8 +51,10 @@ export interface LoadOptions {
   readonly token?: Fd;
   /** The kernel's answers, where someone has them already. */
   readonly features?: Features;
-  /** A network device that programs are bound to: its index, and BPF_PROG_FLAG bits that say how. */
-  readonly device?: { readonly ifindex: number; readonly flags: number };
+  /** Types of the kernel by which CO-RE relocations are met; those of the running one and its modules if not given. */
+  readonly coreTypes?: Btf;
+  /** A network device that programs are bound to: its index, BPF_PROG_FLAG bits that say how, and maps with them. */
+  readonly device?: { readonly ifindex: number; readonly flags: number; readonly maps?: boolean };
 }
 
 /** A program in the kernel. */
@@ -128,8 +131,12 @@ class Loading implements Disposable {
     const kernel = this.#kernel;
     const reused = this.#options.reuse?.get(map.name);
     if (reused !== undefined) return reusedMap(kernel, map, reused);
-    const { token } = this.#options;
-    const more = token ? { map_token_fd: token } : {};
+    const { token, device } = this.#options;
+    const onDevice = device?.maps === true && map.type !== BPF_MAP_TYPE.PERF_EVENT_ARRAY;
+    const more = {
+      ...(token && { map_token_fd: token }),
+      ...(onDevice && { map_ifindex: device.ifindex }),
+    };
     const contents = this.#options.contents?.get(map.name);
     if (map.structOps && this.#spec.btf) {
       const { structOps } = map;
@@ -302,13 +309,14 @@ class Loading implements Disposable {
 
   #relocationInputs(): RelocationInputs {
     const types = this.#types;
+    const { coreTypes } = this.#options;
     const kinds = new Set(
       this.#spec.programs.flatMap(({ relocations }) => relocations.map(({ kind }) => kind)),
     );
     // The kernel's BTF is megabytes: it is read only where a relocation needs it.
     const core =
       kinds.has("core") && this.#spec.btf
-        ? coreResolver(parseBtf(this.#spec.btf), types.forRelocations())
+        ? coreResolver(parseBtf(this.#spec.btf), coreTypes ? { kernel: coreTypes } : types.forRelocations())
         : undefined;
     return {
       ...(core && { core }),

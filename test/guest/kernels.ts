@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -55,7 +56,34 @@ function archive(): Apt {
   return apt;
 }
 
+/** Modules of the kernel that tests of network programs need: what hooks are on, and traffic control. */
+const MODULES = ["dummy", "veth", "sch_ingress", "cls_bpf", "act_bpf"];
+
+/** Folder with the kernel's {@link MODULES}, as `veth.ko`, for insmod; downloaded on first use. */
+export function kernelModules(name: KernelName): string {
+  const folder = join(CACHE, "modules", name);
+  if (existsSync(folder)) return folder;
+  kernelImage(name);
+  const holder = packageOf(name, "modules");
+  unpackAtOnce(folder, (into) => {
+    const files = MODULES.map((module) => `*/${module}.ko*`);
+    archive().unpack(holder, into, ["--transform=s,.*/,,", ...files]);
+    // busybox's insmod may know no xz.
+    for (const file of readdirSync(into))
+      if (file.endsWith(".xz")) execFileSync("xz", ["-d", join(into, file)]);
+  });
+  return folder;
+}
+
 function download(name: KernelName, folder: string): void {
+  const holder = packageOf(name, "binary");
+  unpackAtOnce(folder, (into) => {
+    archive().unpack(holder, into, ["--transform=s,.*/,,", "--exclude=*.ko*", "*/vmlinuz*"]);
+  });
+}
+
+/** The package that holds a part of the newest kernel; from 6.19 on that is no longer the image package. */
+function packageOf(name: KernelName, part: "binary" | "modules"): string {
   const release = new RegExp(`^linux-image-(${name.replace(".", "\\.")}\\.[\\w.+-]*-cloud-amd64)$`);
   const names = archive().names("linux-");
   const newest = names
@@ -64,13 +92,8 @@ function download(name: KernelName, folder: string): void {
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
     .at(-1);
   if (newest === undefined) throw new Unavailable(`apt has no cloud kernel ${name}`);
-  // From 6.19 on the image package only names the package that holds the file.
-  const holder = names.includes(`linux-binary-${newest}`)
-    ? `linux-binary-${newest}`
-    : `linux-image-${newest}`;
-  unpackAtOnce(folder, (into) => {
-    archive().unpack(holder, into, ["--transform=s,.*/,,", "--exclude=*.ko*", "*/vmlinuz*"]);
-  });
+  const holder = `linux-${part}-${newest}`;
+  return names.includes(holder) ? holder : `linux-image-${newest}`;
 }
 
 /** A folder that exists is whole: it is made under another name first. */

@@ -1,13 +1,28 @@
+import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { mapInfo, objectIds, programInfo, withObject } from "../../../src/inspect/index.ts";
 import type { Kernel } from "../../../src/kernel/index.ts";
+import { BPF_MAP_TYPE } from "../../../src/uapi/index.ts";
 
-/** One command line that thrice tools run. */
+/** One command line that both tools run. */
 export interface ComparedCommand {
   readonly words: readonly string[];
   /** Answers are compared as bytes, as data, or by their exit codes alone. */
   readonly as: "text" | "json" | "code";
+  /** bpfkit runs as users start it, in a process of its own; the others are calls of what that process calls. */
+  readonly process?: true;
 }
 
+/** Lines of a batch file, which the tests write before. */
+export const BATCH = {
+  file: "/tmp/batch",
+  text: "# two commands, the second in two lines\nmap show name hash\nprog \\\n  show name 'xdp'\n",
+} as const;
+
+const VMLINUX = "/sys/kernel/btf/vmlinux";
+const CGROUPS = "/sys/fs/cgroup";
+
+/** In text, in JSON, and in pretty JSON. */
 const SHOWS: readonly (readonly string[])[] = [
   ["prog", "show"],
   ["map", "show"],
@@ -15,12 +30,72 @@ const SHOWS: readonly (readonly string[])[] = [
   ["btf", "show"],
   ["net", "show"],
   ["net", "show", "dev", "lo"],
+  ["net", "show", "dev", "dummy0"],
   ["perf", "show"],
   ["cgroup", "tree"],
-  ["cgroup", "show", "/sys/fs/cgroup"],
-  ["cgroup", "show", "/sys/fs/cgroup", "effective"],
+  ["cgroup", "tree", "effective"],
+  ["cgroup", "tree", `${CGROUPS}/outer`],
+  ["cgroup", "show", CGROUPS],
+  ["cgroup", "show", CGROUPS, "effective"],
+  ["cgroup", "show", `${CGROUPS}/outer/inner`],
+  ["cgroup", "show", `${CGROUPS}/outer/inner`, "effective"],
   ["struct_ops", "show"],
+  ["struct_ops", "show", "name", "by_map"],
+  ["struct_ops", "dump"],
   ["token", "show"],
+  ["batch", "file", BATCH.file],
+  ["-f", "prog", "show"],
+  ["-f", "map", "show"],
+  ["-f", "link", "show"],
+  ["prog", "show", "pinned", "/sys/fs/bpf/program_xdp"],
+  ["map", "show", "pinned", "/sys/fs/bpf/map_hash"],
+  ["map", "show", "name", "hash"],
+  ["map", "dump", "pinned", "/sys/fs/bpf/map_hash"],
+  ["link", "show", "pinned", "/sys/fs/bpf/link_raw_tracepoint"],
+];
+
+/** Options beside -j, -p and -f, and shortened words: in text and in JSON. */
+const OPTIONS: readonly (readonly string[])[] = [
+  ["-m", "map", "show"],
+  ["-n", "prog", "show"],
+  ["-d", "link", "show"],
+  ["--json", "map", "show", "name", "hash"],
+  ["--pretty", "prog", "show", "name", "xdp"],
+  ["--bpffs", "--nomount", "map", "list"],
+  ["p"],
+  ["m", "s", "n", "hash"],
+  ["l", "l"],
+  ["b", "f", BATCH.file],
+  ["c", "t"],
+  ["help"],
+  ["prog", "help"],
+  ["map", "he"],
+  ["feature", "help"],
+  ["iter"],
+  ["-h"],
+];
+
+/** What is asked of the kernel by loading thousands of programs. */
+const PROBES: readonly ComparedCommand[] = [
+  { words: ["feature", "probe"], as: "text" },
+  { words: ["-j", "feature", "probe", "kernel", "full"], as: "json" },
+  { words: ["-p", "feature", "probe", "unprivileged"], as: "json" },
+  { words: ["feature", "probe", "dev", "lo"], as: "text" },
+  { words: ["-j", "feature", "probe", "dev", "lo"], as: "json" },
+  { words: ["feature", "probe", "macros", "prefix", "HAS_"], as: "text" },
+];
+
+/** Lines that are also seen through the program's start. */
+const PROCESSES: readonly ComparedCommand[] = [
+  { words: ["prog", "show"], as: "text", process: true },
+  { words: ["-j", "map", "dump", "name", "hash"], as: "json", process: true },
+  { words: ["-p", "net", "show"], as: "json", process: true },
+  { words: ["batch", "file", BATCH.file], as: "text", process: true },
+  { words: ["map", "lookup", "name", "hash", "key", "9", "9", "9", "9"], as: "text", process: true },
+  { words: ["prog", "dump", "xlated", "name", "pass", "file", "/dev/stdout"], as: "text", process: true },
+  { words: ["link", "show", "id", "4000000000"], as: "code", process: true },
+  { words: ["version"], as: "code", process: true },
+  { words: ["-V"], as: "code", process: true },
 ];
 
 /** Lines that nobody means, whose exit codes must agree. */
@@ -60,10 +135,10 @@ const MISTAKES: readonly (readonly string[])[] = [
   ["-Z"],
 ];
 
-/** A guest takes half a second for each command line: what lists show of each object is asked of few by itself. */
-const FEW = 3;
-
 const LISTS = ["prog_types", "map_types", "attach_types", "link_types", "helpers"];
+
+/** Of what lists show of each object, some is asked of a few by itself. */
+const FEW = 3;
 
 /** For people and for machines. */
 function twice(words: readonly string[]): ComparedCommand[] {
@@ -77,29 +152,30 @@ function thrice(words: readonly string[]): ComparedCommand[] {
   return [...twice(words), { words: ["-p", ...words], as: "json" }];
 }
 
-/** Everything that can be asked of what is in the kernel now. */
-export function comparedCommands(kernel: Kernel, object: string | undefined): ComparedCommand[] {
+/** Everything that can be asked of what is in the kernel now; `objects`: where compiled ones are. */
+export function comparedCommands(kernel: Kernel, objects: string): ComparedCommand[] {
   const programs = [...objectIds(kernel, "prog")];
   const maps = [...objectIds(kernel, "map")];
+  const links = [...objectIds(kernel, "link")];
   return [
     ...SHOWS.flatMap(thrice),
-    ...["prog", "map", "link"].flatMap((kind) => thrice(["-f", kind, "show"])),
+    ...OPTIONS.flatMap(twice),
     ...programs.flatMap((id) => programCommands(kernel, id)),
     ...maps.flatMap((id) => mapCommands(kernel, id)),
     ...maps.slice(0, FEW).flatMap((id) => twice(["map", "show", "id", String(id)])),
-    ...[...objectIds(kernel, "link")]
-      .slice(0, FEW)
-      .flatMap((id) => twice(["link", "show", "id", String(id)])),
+    ...links.slice(0, FEW).flatMap((id) => twice(["link", "show", "id", String(id)])),
     ...[...objectIds(kernel, "btf")].flatMap((id) => btfCommands(id).flatMap(twice)),
-    ...(object === undefined ? [] : fileCommands(object)),
+    ...["programs", "struct-ops"].flatMap((name) => fileCommands(join(objects, `${name}.bpf.o`))),
     ...vmlinuxCommands(kernel),
     ...LISTS.flatMap((list) => thrice(["feature", "list_builtins", list])),
-    { words: ["feature", "probe"], as: "text" },
     ...MISTAKES.map((words): ComparedCommand => ({ words, as: "code" })),
+    { words: ["prog", "dump", "xlated", "name", "pass", "visual", "linum"], as: "text" },
+    ...PROCESSES,
+    ...PROBES,
   ];
 }
 
-/** Each dump reads the kernel's list of symbols, which is slow in a guest: every way only where lines are known. */
+/** Every way only where lines are known: the others have nothing more to show. */
 function programCommands(kernel: Kernel, id: number): ComparedCommand[] {
   const program = ["id", String(id)];
   const { tag, lineCount } = withObject(kernel, "prog", id, (fd) => programInfo(kernel, fd));
@@ -112,6 +188,7 @@ function programCommands(kernel: Kernel, id: number): ComparedCommand[] {
           ["prog", "show", ...program],
           [...dump, ...program],
           [...dump, ...program, "linum"],
+          ["btf", "dump", "prog", ...program],
           [...dump, "tag", tag, "opcodes"],
           ["prog", "show", "tag", tag],
         ]),
@@ -124,13 +201,23 @@ function programCommands(kernel: Kernel, id: number): ComparedCommand[] {
 
 function mapCommands(kernel: Kernel, id: number): ComparedCommand[] {
   const map = ["id", String(id)];
-  const { keySize } = withObject(kernel, "map", id, (fd) => mapInfo(kernel, fd));
+  const { type, keySize, btfId } = withObject(kernel, "map", id, (fd) => mapInfo(kernel, fd));
   const zeros = Array.from({ length: keySize }, () => "0");
   return [
     ...twice(["map", "dump", ...map]),
     ...twice(["map", "lookup", ...map, ...(keySize > 0 ? ["key", ...zeros] : [])]),
+    ...(keySize > 0 ? [{ words: ["map", "getnext", ...map, "key", ...zeros], as: "text" } as const] : []),
     { words: ["map", "getnext", ...map], as: "text" },
+    ...(btfId > 0 && type !== BPF_MAP_TYPE.STRUCT_OPS
+      ? ["key", "value", "kv", "all"].flatMap((part) => mapTypeCommands(map, part))
+      : []),
+    ...(type === BPF_MAP_TYPE.STRUCT_OPS ? twice(["struct_ops", "dump", ...map]) : []),
   ];
+}
+
+function mapTypeCommands(map: readonly string[], part: string): ComparedCommand[] {
+  const dump = ["btf", "dump", "map", ...map, part];
+  return [...twice(dump), { words: [...dump, "format", "c"], as: "text" }];
 }
 
 /** The kernel's own, the first, is compared by its file. */
@@ -139,17 +226,19 @@ function btfCommands(id: number): string[][] {
 }
 
 function fileCommands(file: string): ComparedCommand[] {
+  if (!existsSync(file)) return [];
   return [
     { words: ["btf", "dump", "file", file], as: "text" },
     { words: ["-j", "btf", "dump", "file", file], as: "json" },
     { words: ["btf", "dump", "file", file, "format", "c"], as: "text" },
     { words: ["btf", "dump", "file", file, "format", "c", "unsorted"], as: "text" },
+    { words: ["-B", VMLINUX, "btf", "dump", "file", file], as: "code" },
   ];
 }
 
 function vmlinuxCommands(kernel: Kernel): ComparedCommand[] {
   if (!kernel.files.hasBtf()) return [];
-  const file = ["btf", "dump", "file", "/sys/kernel/btf/vmlinux"];
+  const file = ["btf", "dump", "file", VMLINUX];
   return [
     { words: file, as: "text" },
     { words: [...file, "format", "c"], as: "text" },

@@ -5,7 +5,10 @@ export interface MeantDifference {
   readonly what: string;
   readonly why: string;
   readonly applies: (command: ComparedCommand) => boolean;
-  readonly level: (text: string) => string;
+  /** Takes the difference out of both answers; what is alike stays. */
+  readonly level?: (text: string) => string;
+  /** Puts it into bpfkit's answer, where that says what bpftool prints. */
+  readonly asPeer?: (own: string, peer: string) => string;
 }
 
 const has =
@@ -16,6 +19,33 @@ const has =
 /** Exit codes that bpftool gives by accident, after an answer that is whole. */
 export function meantCode(command: ComparedCommand, own: number, peer: number): boolean {
   return own === peer || (own === 0 && peer === 255 && has("link", "show")(command));
+}
+
+const same = (text: string): string => text;
+
+/** Each map without types gets the `btf_id` of the map before it, in text and in JSON, where bpftool has more. */
+function carryBtfId(text: string, peer: string): string {
+  const [own, more] = [text, peer].map((answer) => answer.split("btf_id").length);
+  if (more! <= own!) return text;
+  let last: string | undefined;
+  if (!text.startsWith("["))
+    return text.replace(/^\d+: .*\n(?:\t.*\n)*/gm, (map) => {
+      const own = /\n\tbtf_id (\d+)/.exec(map)?.[1];
+      if (own !== undefined || last === undefined) {
+        last = own ?? last;
+        return map;
+      }
+      return map.includes("\n\tfrozen")
+        ? map.replace("\n\tfrozen", `\n\tbtf_id ${last}  frozen`)
+        : `${map}\tbtf_id ${last}\n`;
+    });
+  return text.replace(/"frozen": ?[01](?:,(\s*)"btf_id": ?(\d+))?/g, (map, _, own?: string) => {
+    if (own !== undefined || last === undefined) {
+      last = own ?? last;
+      return map;
+    }
+    return `${map},"btf_id":${last}`;
+  });
 }
 
 export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
@@ -42,10 +72,7 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
     what: "btf_id of maps without types, after one that has them",
     why: "since Linux 6.18 the kernel leaves the field alone, and bpftool does not clear it between maps",
     applies: has("map", "show"),
-    level: (text) =>
-      text
-        .replace(/\n\tbtf_id \d+(?: {2}(frozen))?/g, (_, frozen?: string) => (frozen ? "\n\tfrozen" : ""))
-        .replace(/,\s*"btf_id": ?\d+/g, ""),
+    asPeer: carryBtfId,
   },
   {
     what: "flow_dissector in net show",
@@ -57,13 +84,11 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
     what: "exit code of link show LINK",
     why: "bpftool ends with 255 after showing a link that is there; bpfkit with 0",
     applies: has("link", "show"),
-    level: (text) => text,
   },
   {
     what: "first anonymous enum of sorted C headers",
     why: "bpftool 7.8 loses it; bpfkit prints it, and takes `exact` for bpftool's bytes, which is what is compared",
     applies: has("format", "c"),
-    level: (text) => text,
   },
 ];
 
@@ -75,9 +100,10 @@ export function level(
 ): { readonly own: string; readonly peer: string; readonly used: readonly string[] } {
   const used: string[] = [];
   let texts = { own, peer };
-  for (const { what, applies, level: apply } of MEANT_DIFFERENCES) {
+  for (const { what, applies, level: apply = same, asPeer = same } of MEANT_DIFFERENCES) {
     if (texts.own === texts.peer || !applies(command)) continue;
-    const next = { own: apply(texts.own), peer: apply(texts.peer) };
+    const peers = apply(texts.peer);
+    const next = { own: asPeer(apply(texts.own), peers), peer: peers };
     if (next.own !== texts.own || next.peer !== texts.peer) used.push(what);
     texts = next;
   }

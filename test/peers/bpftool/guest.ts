@@ -1,87 +1,73 @@
 // Runs in a guest: fills the kernel with objects of every kind, asks both tools about them, prints one JSON value.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { runTool } from "../../../src/bpftool/index.ts";
-import { loadObject } from "../../../src/loader/index.ts";
-import { fromElf } from "../../../src/object/index.ts";
 import { openKernel } from "../../../src/open-kernel.ts";
-import { comparedCommands } from "./commands.ts";
+import { BATCH, comparedCommands } from "./commands.ts";
 import type { ComparedCommand } from "./commands.ts";
 import { level, meantCode } from "./differences.ts";
+import { compareEffects } from "./effect-runs.ts";
 import { Holding } from "./holding.ts";
-import { makeLinks } from "./make-links.ts";
-import { makeMaps } from "./make-maps.ts";
-import { makePrograms } from "./make-programs.ts";
+import { PeerRuns } from "./peer-runs.ts";
+import type { Ran } from "./peer-runs.ts";
+import { populate } from "./population.ts";
 import type { GuestReport, Verdict } from "./report.ts";
 
-const [bpftool = "bpftool", only = "", object] = process.argv.slice(2);
+const [bpftool = "bpftool", only = "", modules = "", objects = ""] = process.argv.slice(2);
+const BPFKIT = "/bpfkit/bpfkit";
 const MOST_OUTPUT = 1 << 28;
 const MOST_SHOWN = 1500;
-
-interface Ran {
-  readonly out: string;
-  readonly err: string;
-  readonly code: number;
-}
 
 // What is made here sees and changes the whole machine.
 if (!existsSync("/agent.mjs")) throw new Error("This runs in a guest: npm run peers:bpftool");
 const kernel = await openKernel();
+const effects = compareEffects(bpftool, kernel.release, new RegExp(only));
 using holding = new Holding(kernel);
-makeMaps(holding);
-makePrograms(holding);
-if (object !== undefined) loadCompiled(holding, object);
-makeLinks(holding);
-pinSome(holding);
-keepForAll();
+populate(holding, { modules, objects });
+writeFileSync(BATCH.file, BATCH.text);
+keepSymbols();
 
-const verdicts: Verdict[] = [];
-const chosen = comparedCommands(kernel, object).filter(({ words }) => new RegExp(only).test(words.join(" ")));
-for (const command of chosen) {
+const chosen = comparedCommands(kernel, objects).filter(({ words }) =>
+  new RegExp(only).test(words.join(" ")),
+);
+const started = performance.now();
+using peers = new PeerRuns(
+  bpftool,
+  chosen.map(({ words }) => words),
+);
+const peerSeconds = (performance.now() - started) / 1000;
+const verdicts: Verdict[] = [...effects];
+const times: [number, string][] = [];
+for (const [index, command] of chosen.entries()) {
   const start = performance.now();
-  // oxlint-disable-next-line no-await-in-loop -- one after another: both tools see the same kernel
-  verdicts.push(await compare(command));
-  if (process.env["BPFKIT_PEERS_TIMES"])
-    process.stderr.write(`${(performance.now() - start).toFixed(0)} ${command.words.join(" ")}\n`);
+  const own = command.process === true ? startOwn(exact(command.words)) : await runOwn(exact(command.words));
+  times.push([performance.now() - start, command.words.join(" ")]);
+  verdicts.push(compare(command, own, peers.take(index)));
 }
 const report: GuestReport = {
   kernel: kernel.name,
-  made: [...holding.fds.keys()],
+  made: [...holding.fds.keys(), ...holding.done],
   missing: holding.missing,
+  peerSeconds,
+  slowest: times.sort(([one], [other]) => other - one).slice(0, 10),
   verdicts,
 };
 process.stdout.write(`${JSON.stringify(report)}\n`);
 
-/** One kernel for all command lines, which reads the list of symbols once: in a guest it takes seconds. */
-function keepForAll(): void {
+/**
+ * The kernel writes its list of symbols anew for each reader, which takes an emulated machine a second: both tools
+ * read what it wrote once, now that everything is there.
+ */
+function keepSymbols(): void {
+  spawnSync("sh", ["-c", "cat /proc/kallsyms >/tmp/kallsyms; mount --bind /tmp/kallsyms /proc/kallsyms"]);
   const symbols = kernel.files.kallsyms();
   Object.defineProperty(kernel.files, "kallsyms", { value: () => symbols });
+  // One kernel for all command lines, which must not close it.
   Object.defineProperty(kernel, Symbol.dispose, { value: () => undefined });
 }
 
-function loadCompiled(into: Holding, file: string): void {
-  into.attempt("compiled object", () => {
-    const loaded = loadObject(fromElf(readFileSync(file)).spec, { kernel: into.kernel });
-    const filter = loaded.programs.get("filter_with_a_long_name")!;
-    for (const size of [20, 21, 22])
-      into.kernel.bpf("PROG_TEST_RUN", { prog_fd: filter.fd, data_in: new Uint8Array(size) });
-    return loaded;
-  });
-}
-
-function pinSome(from: Holding): void {
-  for (const name of ["map hash", "program xdp", "link raw_tracepoint", "map array"]) {
-    const fd = from.fds.get(name);
-    if (fd === undefined) continue;
-    const pathname = `/sys/fs/bpf/${name.replace(" ", "_")}`;
-    from.attempt(`pin ${name}`, () => from.kernel.bpf("OBJ_PIN", { bpf_fd: fd, pathname }));
-  }
-}
-
-async function compare(command: ComparedCommand): Promise<Verdict> {
-  const peer = runPeer(command.words);
-  const own = await runOwn(exact(command.words));
+function compare(command: ComparedCommand, own: Ran, peer: Ran): Verdict {
   const base = { command: command.words.join(" "), as: command.as };
   if (!meantCode(command, own.code, peer.code))
     return {
@@ -121,9 +107,8 @@ async function runOwn(words: readonly string[]): Promise<Ran> {
   return { out: Buffer.concat(out).toString("latin1"), err, code };
 }
 
-function runPeer(words: readonly string[]): Ran {
-  // Keys of some maps are descriptors: 0 is the same file for both.
-  const { stdout, stderr, status } = spawnSync(bpftool, words, {
+function startOwn(words: readonly string[]): Ran {
+  const { stdout, stderr, status } = spawnSync(BPFKIT, ["bpftool", ...words], {
     maxBuffer: MOST_OUTPUT,
     stdio: ["inherit", "pipe", "pipe"],
   });

@@ -6,6 +6,7 @@ export class Holding implements Disposable {
   readonly fds: Map<string, Fd> = new Map();
   readonly #others: Disposable[] = [];
   readonly missing: string[] = [];
+  readonly done: string[] = [];
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -23,13 +24,16 @@ export class Holding implements Disposable {
     }
   }
 
-  /** Does something that needs no descriptor. */
-  attempt(name: string, act: () => Disposable | void): void {
+  /** Does something that needs no descriptor; what is to be disposed of in the end is returned, if it went well. */
+  attempt<T extends Disposable | void>(name: string, act: () => T): T | undefined {
     try {
       const done = act();
       if (done) this.#others.push(done);
+      this.done.push(name);
+      return done;
     } catch (error) {
       this.missing.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
     }
   }
 

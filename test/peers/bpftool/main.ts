@@ -1,19 +1,18 @@
 // npm run peers:bpftool -- --peers DIR [--kernels 5.10,6.12] [--only REGEX] [--verbose]: bpfkit's and bpftool's
 // answers, in guests; --only takes the command lines that match.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Guest } from "../../guest/guest.ts";
-import { isKernelName, KERNELS } from "../../guest/kernels.ts";
+import { isKernelName, kernelModules, KERNELS } from "../../guest/kernels.ts";
 import { repository } from "../../guest/repository.ts";
+import { compileObjects } from "./compile.ts";
 import { MEANT_DIFFERENCES } from "./differences.ts";
 import { renderReport } from "./report.ts";
 import type { GuestReport } from "./report.ts";
 
 const TIMEOUT = 900_000;
-const OBJECT = "programs.bpf.o";
 
 const { values } = parseArgs({
   options: {
@@ -32,11 +31,15 @@ if (!existsSync(join(values.peers, "bin", "bpftool"))) {
 
 const folder = mkdtempSync(join(tmpdir(), "bpfkit-peers-"));
 try {
-  const object = compile(folder);
+  try {
+    compileObjects(folder);
+  } catch (error) {
+    console.log(`Typed maps, source lines and what commands change are not compared: ${String(error)}`);
+  }
   let different = 0;
   for (const name of values.kernels.split(",")) {
     // oxlint-disable-next-line no-await-in-loop -- a guest at a time
-    const report = await inGuest(name, object);
+    const report = await inGuest(name, folder);
     different += report.verdicts.filter(({ result }) => result === "different").length;
     process.stdout.write(renderReport(report, values.verbose));
   }
@@ -48,33 +51,19 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** The object with types and debug information, where there is a clang. */
-function compile(into: string): string | undefined {
-  const source = join(repository(), "test", "peers", "bpftool", "programs.bpf.c");
-  const out = join(into, OBJECT);
-  for (const clang of ["clang", "clang-19", "clang-20", "clang-21"])
-    if (spawnSync(clang, ["-g", "-O2", "-target", "bpf", "-c", source, "-o", out]).status === 0) return out;
-  console.log("No clang that compiles for bpf: typed maps and programs with source lines are not compared");
-  return undefined;
-}
-
-async function inGuest(name: string, object: string | undefined): Promise<GuestReport> {
+async function inGuest(name: string, objects: string): Promise<GuestReport> {
   if (!isKernelName(name)) throw new Error(`No kernel ${name}: ${Object.keys(KERNELS).join(", ")}`);
   await using guest = await Guest.boot(name, {
     peers: values.peers,
     folders: [
       { from: join(repository(), ".cache", "tools"), to: "bpfkit/.cache/tools" },
-      ...(object === undefined ? [] : [{ from: object, to: `bpfkit/${OBJECT}` }]),
+      { from: kernelModules(name), to: "modules" },
+      { from: objects, to: "objects" },
     ],
   });
+  const program = "/bpfkit/.cache/tools/test/peers/bpftool/guest.js";
   const { stdout, stderr, code } = await guest.run(
-    [
-      "node",
-      "/bpfkit/.cache/tools/test/peers/bpftool/guest.js",
-      "/peers/bin/bpftool",
-      values.only,
-      ...(object === undefined ? [] : [`/bpfkit/${OBJECT}`]),
-    ],
+    ["node", program, "/peers/bin/bpftool", values.only, "/modules", "/objects"],
     { timeout: TIMEOUT },
   );
   if (code !== 0) throw new Error(`guest ${name} ended with ${code}: ${stderr}${stdout.slice(-2000)}`);

@@ -1,5 +1,4 @@
-import { closeSync, openSync } from "node:fs";
-import { BtfKind, parseBtf } from "../../../src/btf/index.ts";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import type { BpfAttr, Fd, PerfEventAttr } from "../../../src/kernel/index.ts";
 import {
   addBpfFilter,
@@ -16,6 +15,7 @@ import {
   PERF_EVENT_IOC,
   PERF_TYPE,
 } from "../../../src/uapi/index.ts";
+import { addFilterWithAction } from "./filter-action.ts";
 import type { Holding } from "./holding.ts";
 
 type LinkAttr = Omit<BpfAttr["LINK_CREATE"], "prog_fd" | "attach_type">;
@@ -56,7 +56,7 @@ export function makeLinks(holding: Holding): void {
   link("iter_task", "iter_task", "TRACE_ITER", () => ({ iter_info: words(0, process.pid, 0, 0) }));
   link("iter_map", "iter_map", "TRACE_ITER", () => ({ iter_info: words(holding.get("map hash")) }));
   link("iter_cgroup", "iter_cgroup", "TRACE_ITER", () => ({
-    iter_info: words(1, cgroupFd(holding), 0, 0),
+    iter_info: words(1, fileFd(holding, CGROUP), 0, 0),
   }));
   cgroups(holding, link);
   network(holding, link);
@@ -76,23 +76,38 @@ export function makeLinks(holding: Holding): void {
 
 type Linker = (name: string, program: string, attach: AttachName, attr?: () => LinkAttr) => void;
 
+/** Without links, each with its flags; below the root the order of attaching matters. */
+const CGROUP_PROGRAMS: readonly (readonly [
+  program: string,
+  attach: AttachName,
+  group: string,
+  flag: keyof typeof BPF_ATTACH_FLAG | undefined,
+])[] = [
+  ["cgroup_sock", "CGROUP_INET_SOCK_CREATE", "", "ALLOW_MULTI"],
+  ["cgroup_sysctl", "CGROUP_SYSCTL", "", "ALLOW_OVERRIDE"],
+  ["cgroup_device", "CGROUP_DEVICE", "", undefined],
+  ["sock_ops", "CGROUP_SOCK_OPS", "", "ALLOW_MULTI"],
+  ["cgroup_egress", "CGROUP_INET_EGRESS", "outer", "ALLOW_MULTI"],
+  ["cgroup_egress", "CGROUP_INET_EGRESS", "outer/inner", "ALLOW_MULTI"],
+  ["cgroup_sysctl", "CGROUP_SYSCTL", "outer", "ALLOW_OVERRIDE"],
+  ["cgroup_sockopt", "CGROUP_GETSOCKOPT", "outer/inner", undefined],
+  ["cgroup_bind4", "CGROUP_INET4_BIND", "outer/inner", "ALLOW_MULTI"],
+];
+
 function cgroups(holding: Holding, link: Linker): void {
   const { kernel } = holding;
-  const target = (): LinkAttr => ({ target_fd: cgroupFd(holding) });
+  const target = (): LinkAttr => ({ target_fd: fileFd(holding, CGROUP) });
   link("cgroup_skb", "cgroup_skb", "CGROUP_INET_INGRESS", target);
   link("cgroup_connect4", "cgroup_connect4", "CGROUP_INET4_CONNECT", target);
   link("lsm_cgroup", "lsm_cgroup", "LSM_CGROUP", target);
-  for (const [program, attach, flags] of [
-    ["cgroup_sock", "CGROUP_INET_SOCK_CREATE", BPF_ATTACH_FLAG.ALLOW_MULTI],
-    ["cgroup_sysctl", "CGROUP_SYSCTL", BPF_ATTACH_FLAG.ALLOW_OVERRIDE],
-    ["cgroup_device", "CGROUP_DEVICE", 0],
-  ] as const)
-    holding.attempt(`attached ${program}`, () =>
+  mkdirSync(`${CGROUP}/outer/inner`, { recursive: true });
+  for (const [program, attach, group, flag] of CGROUP_PROGRAMS)
+    holding.attempt(`${program} at cgroup /${group}`, () =>
       kernel.bpf("PROG_ATTACH", {
-        target_fd: cgroupFd(holding),
+        target_fd: fileFd(holding, `${CGROUP}/${group}`),
         attach_bpf_fd: holding.get(`program ${program}`),
         attach_type: BPF_ATTACH_TYPE[attach],
-        attach_flags: flags,
+        attach_flags: flag === undefined ? 0 : BPF_ATTACH_FLAG[flag],
       }),
     );
 }
@@ -107,38 +122,57 @@ function network(holding: Holding, link: Linker): void {
   }));
   link("tcx", "tcx", "TCX_INGRESS", () => ({ target_fd: LOOPBACK }));
   link("sk_skb", "sk_skb", "SK_SKB_STREAM_VERDICT", () => ({ target_fd: holding.get("map sockmap") }));
+  link("xdp", "xdp", "XDP", () => ({ target_fd: LOOPBACK, flags: XDP_FLAGS.SKB_MODE }));
   for (const kind of ["dummy", "veth", "netkit"])
     holding.attempt(`interface ${kind}`, () => addLink(kernel, { kind, name: `${kind}0` }));
-  link("xdp", "xdp", "XDP", () => ({ target_fd: LOOPBACK, flags: XDP_FLAGS.SKB_MODE }));
-  holding.attempt("attached xdp", () =>
-    setXdp(kernel, {
-      ifindex: linkByName(kernel, "veth0").index,
-      program: holding.get("program xdp"),
-      flags: XDP_FLAGS.SKB_MODE,
-    }),
-  );
-  holding.attempt("tc filter", () => {
-    addClsact(kernel, LOOPBACK);
-    for (const direction of ["ingress", "egress"] as const)
-      addBpfFilter(kernel, {
-        ifindex: LOOPBACK,
-        direction,
-        program: holding.get("program sched_cls"),
-        name: `cls_${direction}`,
-      });
-  });
-  holding.attempt("attached sk_msg", () =>
-    kernel.bpf("PROG_ATTACH", {
-      target_fd: holding.get("map sockhash"),
-      attach_bpf_fd: holding.get("program sk_msg"),
-      attach_type: BPF_ATTACH_TYPE.SK_MSG_VERDICT,
-    }),
-  );
-  holding.attempt("attached flow_dissector", () =>
-    kernel.bpf("PROG_ATTACH", {
-      target_fd: 0,
-      attach_bpf_fd: holding.get("program flow_dissector"),
-      attach_type: BPF_ATTACH_TYPE.FLOW_DISSECTOR,
+  const index = (name: string): number => linkByName(kernel, name).index;
+  for (const [name, mode] of [
+    ["dummy0", "SKB_MODE"],
+    ["veth0", "DRV_MODE"],
+  ] as const)
+    holding.attempt(`xdp at ${name}`, () =>
+      setXdp(kernel, {
+        ifindex: index(name),
+        program: holding.get("program xdp"),
+        flags: XDP_FLAGS[mode],
+      }),
+    );
+  link("netkit", "netkit", "NETKIT_PRIMARY", () => ({ target_fd: index("netkit0") }));
+  const attach = (name: string, program: string, type: AttachName, target: () => number): void => {
+    holding.attempt(`${program} at ${name}`, () =>
+      kernel.bpf("PROG_ATTACH", {
+        target_fd: target(),
+        attach_bpf_fd: holding.get(`program ${program}`),
+        attach_type: BPF_ATTACH_TYPE[type],
+      }),
+    );
+  };
+  attach("netkit0", "netkit", "NETKIT_PEER", () => index("netkit0"));
+  attach("lo", "tcx", "TCX_EGRESS", () => LOOPBACK);
+  attach("lo", "sched_cls", "TCX_EGRESS", () => LOOPBACK);
+  attach("map sockhash", "sk_msg", "SK_MSG_VERDICT", () => holding.get("map sockhash"));
+  attach("this network namespace", "flow_dissector", "FLOW_DISSECTOR", () => 0);
+  filters(holding);
+}
+
+function filters(holding: Holding): void {
+  const { kernel } = holding;
+  for (const name of ["lo", "dummy0"])
+    holding.attempt(`filters at ${name}`, () => {
+      const ifindex = linkByName(kernel, name).index;
+      addClsact(kernel, ifindex);
+      for (const direction of ["ingress", "egress", "egress"] as const)
+        addBpfFilter(kernel, {
+          ifindex,
+          direction,
+          program: holding.get("program sched_cls"),
+          name: `cls_${direction}`,
+        });
+    });
+  holding.attempt("filter with actions at dummy0", () =>
+    addFilterWithAction(kernel, linkByName(kernel, "dummy0").index, {
+      filter: holding.get("program sched_cls"),
+      action: holding.get("program sched_act"),
     }),
   );
 }
@@ -184,24 +218,8 @@ function perfEvents(holding: Holding): void {
   }
 }
 
-/** freplace and struct_ops need types of their own programs: they come with the compiled object. */
-export function attachCompiled(holding: Holding): void {
-  const { kernel } = holding;
-  holding.make("link freplace", () =>
-    kernel.bpf("LINK_CREATE", { prog_fd: holding.get("program freplace"), attach_type: 0 }),
-  );
-}
-
-export function kernelFunction(holding: Holding, name: string): number {
-  return parseBtf(holding.kernel.files.btf()).findByName(name, BtfKind.Func) ?? 0;
-}
-
 function words(...values: readonly number[]): Uint8Array {
   return new Uint8Array(Uint32Array.from(values).buffer);
-}
-
-function cgroupFd(holding: Holding): Fd {
-  return fileFd(holding, CGROUP);
 }
 
 function fileFd(holding: Holding, path: string): Fd {

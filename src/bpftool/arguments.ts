@@ -57,23 +57,21 @@ export class Arguments {
     const word = this.take(what);
     const value = /^0[0-7]+$/.test(word) ? Number.parseInt(word, 8) : Number(word);
     if (word.trim() === "" || !Number.isInteger(value) || value < 0)
-      throw new ToolError(`can't parse ${what}: ${word}`);
+      throw new ToolError(`can't parse ${word} as ${what}`);
     return value;
   }
 
   /** A u32. */
   id(what: string): number {
     const value = this.number(what);
-    if (value > 0xffff_ffff) throw new ToolError(`can't parse ${what}: ${value} is above 4294967295`);
+    if (value > 0xffff_ffff) throw new ToolError(`can't parse ${value} as ${what}: it is above 4294967295`);
     return value;
   }
 
-  /** @throws ToolError unless at least so many words are left */
-  require(count: number, command: string): void {
+  /** @throws ToolError unless at least so many words are left behind `word` */
+  require(count: number, word: string, exitCode?: number): void {
     if (this.left < count)
-      throw new ToolError(
-        `'${command}' needs at least ${count} argument${count === 1 ? "" : "s"}, ${this.left} found`,
-      );
+      throw new ToolError(`'${word}' needs at least ${count} arguments, ${this.left} found`, exitCode);
   }
 
   /** All words that are left. */

@@ -3,6 +3,7 @@ import { BpfkitError } from "../errors.ts";
 import { isStream } from "./command.ts";
 import type { Answer, Command, CommandContext } from "./command.ts";
 import type { Json } from "./json.ts";
+import { fileReason } from "./file-reason.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** batch file FILE: a command a line, up to the first that fails; `-` is the standard input. */
@@ -44,9 +45,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (cause) {
-    throw new ToolError(
-      `Can't open file (${path}): ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
+    throw new ToolError(`Can't open file (${path}): ${fileReason(cause)}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { cHeaderBytes, rawText } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import type { Arguments } from "./arguments.ts";
-import { BAD_FILE, readTypes } from "./btf-file.ts";
+import { BAD_FILE, readOtherTypes, readTypes } from "./btf-file.ts";
 import { rawJson } from "./btf-raw.ts";
 import type { Command, CommandContext } from "./command.ts";
 import type { TypeSource } from "./kernel-types.ts";
@@ -10,7 +10,7 @@ import { ToolError } from "./tool-error.ts";
 /** btf dump { file F... | id N | prog PROG | map MAP [key|value|kv|all] } [format raw|c] [unsorted] [root_id N]... */
 export const dumpBtf: Command = async (context) => {
   const { args, options } = context;
-  args.require(2, "btf dump");
+  args.require(2, "dump");
   const source = await openSource(context);
   const style = takeStyle(args, source.roots !== undefined);
   const roots = style.roots.length > 0 ? style.roots : source.roots;
@@ -51,12 +51,13 @@ function takeStyle(args: Arguments, filtered: boolean): Style {
   let style: Style = { c: false, sorted: true, exact: false, roots: [] };
   while (args.left > 0) {
     if (args.accept("format")) {
-      const word = args.take("FORMAT");
+      const word = takeValue(args, "format");
       if (word !== "c" && word !== "raw")
         throw new ToolError(`unrecognized format specifier: '${word}', possible values: raw, c`, BAD_FILE);
       style = { ...style, c: word === "c" };
     } else if (args.accept("root_id")) {
       if (filtered) throw new ToolError("cannot use root_id with other type filtering", BAD_FILE);
+      if (args.left === 0) takeValue(args, "root_id");
       const root = args.id("root ID");
       if (style.roots.includes(root)) throw new ToolError(`duplicate root_id ${root} supplied`, BAD_FILE);
       if (style.roots.length === MOST_ROOTS)
@@ -69,13 +70,18 @@ function takeStyle(args: Arguments, filtered: boolean): Style {
   return style;
 }
 
+function takeValue(args: Arguments, option: string): string {
+  if (args.left === 0) throw new ToolError(`expecting value for '${option}' option`, BAD_FILE);
+  return args.take(option);
+}
+
 async function openSource(context: CommandContext): Promise<TypeSource> {
   const { args, options } = context;
   const base = options.baseBtf;
   if (args.accept("file")) return { btf: fileTypes(takeFiles(args), base), roots: undefined };
   // What the kernel is asked with takes longer to load than most files to print.
   const { kernelTypes } = await import("./kernel-types.ts");
-  return kernelTypes(context, base === undefined ? undefined : () => readTypes(base));
+  return kernelTypes(context, base === undefined ? undefined : () => readOtherTypes(base));
 }
 
 const SYSFS = "/sys/kernel/btf/";
@@ -91,7 +97,7 @@ function takeFiles(args: Arguments): string[] {
 
 function fileTypes(files: readonly string[], baseFile: string | undefined): Btf {
   const basePath = baseFile ?? (files.some(isModuleFile) ? VMLINUX : undefined);
-  const base = basePath === undefined ? undefined : readTypes(basePath);
+  const base = basePath === undefined ? undefined : readOtherTypes(basePath);
   const [first = VMLINUX, ...others] = files;
   if (others.length === 0) return readTypes(first, base);
   if (!base)

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { btfFromFile } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
+import { fileReason } from "./file-reason.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** ENOENT and EINVAL as exit codes: bpftool's are `-errno & 255`. */
@@ -26,6 +27,15 @@ export function readTypes(path: string, base?: Btf): Btf {
   }
 }
 
+/** Types that a command needs beside what it is about: one exit code, whatever is wrong with them. */
+export function readOtherTypes(path: string): Btf {
+  try {
+    return readTypes(path);
+  } catch (error) {
+    throw error instanceof ToolError ? new ToolError(error.message, 255, error.hints) : error;
+  }
+}
+
 /** ELF's first bytes, and BTF's. */
 const ELF_MAGIC = 0x7f;
 const BTF_MAGIC = 0x9f;
@@ -42,9 +52,10 @@ function readBytes(path: string): Uint8Array {
     return readFileSync(path);
   } catch (cause) {
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    const reason = missing ? "No such file or directory" : String(cause);
-    throw new ToolError(`failed to load BTF from ${path}: ${reason}`, missing ? NO_FILE : NO_BYTES, [
-      "Kernels without BTF of their own need a file: from the distribution's debug package, or from BTFhub",
-    ]);
+    throw new ToolError(
+      `failed to load BTF from ${path}: ${fileReason(cause)}`,
+      missing ? NO_FILE : NO_BYTES,
+      ["Kernels without BTF of their own need a file: from the distribution's debug package, or from BTFhub"],
+    );
   }
 }

@@ -57,7 +57,7 @@ function requireBtf(kernel: Kernel, id: number): void {
 function takeId(args: Arguments): number | undefined {
   if (args.left === 0) return undefined;
   args.expect("id");
-  return args.id("id");
+  return args.id("ID");
 }
 
 function btfText({ info, programs, maps, holders }: ShownBtf): string {

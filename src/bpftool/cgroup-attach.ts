@@ -6,6 +6,7 @@ import { parseAttachType } from "./attach-types.ts";
 import { DONE } from "./command.ts";
 import type { Answer, Command, CommandContext } from "./command.ts";
 import { openOne } from "./handle.ts";
+import { fileReason } from "./file-reason.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** cgroup attach CGROUP ATTACH_TYPE PROG [multi | override]. */
@@ -37,9 +38,7 @@ function openCgroup(path: string): Disposable & { readonly fd: number } {
     const fd = openSync(path, "r");
     return { fd, [Symbol.dispose]: () => closeSync(fd) };
   } catch (cause) {
-    throw new ToolError(
-      `can't open cgroup ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
+    throw new ToolError(`can't open cgroup ${path}: ${fileReason(cause)}`);
   }
 }
 

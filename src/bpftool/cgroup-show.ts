@@ -9,6 +9,7 @@ import { BPF_ATTACH_FLAG, ERRNO, errnoMessage } from "../uapi/index.ts";
 import { lazy } from "../util/index.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { fileReason } from "./file-reason.ts";
 import { fullProgramName } from "./handle.ts";
 import type { Json } from "./json.ts";
 import { attachTypeName } from "./names.ts";
@@ -85,7 +86,7 @@ function query(kernel: Kernel, path: string, effective: boolean, names: TargetNa
           : ["Programs are attached to cgroup version 2: mount -t cgroup2 none DIR"],
       );
     if (error instanceof Error && "code" in error)
-      throw new ToolError(`can't open cgroup ${path}: ${error.message}`);
+      throw new ToolError(`can't open cgroup ${path}: ${fileReason(error)}`);
     throw error;
   }
 }
@@ -147,8 +148,17 @@ function mountedRoot(kernel: Kernel): string {
 /** A directory and all below it; those that go away meanwhile are left out. */
 function* directoriesOf(root: string): Generator<string> {
   yield root;
-  for (const entry of readdirSync(root, { withFileTypes: true }))
-    if (entry.isDirectory()) yield* directoriesOf(join(root, entry.name));
+  for (const name of directoriesIn(root)) yield* directoriesOf(join(root, name));
+}
+
+function directoriesIn(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    // Asking the kernel about its programs tells why.
+    return [];
+  }
 }
 
 function header(effective: boolean): string {

@@ -11,6 +11,8 @@ export interface ToolOptions {
   readonly noMount: boolean;
   /** -d: the verifier's log of every program that is loaded. */
   readonly debug: boolean;
+  /** -L: through a generated loader program. */
+  readonly loader: boolean;
   /** --tree: each program with all that belongs to it. */
   readonly tree: boolean;
   /** -B: base BTF. */

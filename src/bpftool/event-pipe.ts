@@ -22,7 +22,7 @@ interface Ring {
 
 /** map event_pipe MAP [cpu N index M]: what programs send through a perf event array, until Ctrl-C. */
 export const eventPipe: Command = async ({ args, kernel: open, stopped }): Promise<Stream> => {
-  args.require(2, "map event_pipe");
+  args.require(2, "event_pipe");
   const kernel = await open();
   const map = openOne(kernel, "map", args);
   try {

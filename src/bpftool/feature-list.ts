@@ -13,7 +13,7 @@ const GROUPS = [
 
 /** feature list_builtins GROUP. */
 export const listBuiltins: Command = ({ args }) => {
-  args.require(1, "feature list_builtins");
+  args.require(1, "list_builtins");
   const word = args.take("GROUP");
   const group = findKeyword(GROUPS, word);
   if (!group)

@@ -1,9 +1,9 @@
 import { hasMapType, kernelConfig, MISC_PROBES, OFFLOADED_MAPS, ProgramProber } from "../inspect/index.ts";
 import type { Kernel } from "../kernel/index.ts";
-import { linkByName } from "../netlink/index.ts";
 import { BPF_FUNC, BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { deviceIndex } from "./device.ts";
 import { renderFeatures } from "./feature-text.ts";
 import type { FeatureSection, HelperList } from "./feature-text.ts";
 import { CONFIG_OPTIONS, MISC_NAMES, SETTINGS } from "./feature-names.ts";
@@ -61,16 +61,6 @@ function takeRequest(args: Arguments): ProbeRequest {
       );
   }
   return request;
-}
-
-function deviceIndex(kernel: Kernel, name: string): number {
-  try {
-    return linkByName(kernel, name).index;
-  } catch (cause) {
-    throw new ToolError(
-      `unrecognized netdevice '${name}': ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
-  }
 }
 
 /** Bits of capabilities that the kernel asks for where programs and maps are made. */

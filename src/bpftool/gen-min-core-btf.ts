@@ -9,7 +9,7 @@ import { ToolError } from "./tool-error.ts";
 
 /** gen min_core_btf INPUT OUTPUT OBJECT [OBJECT...]. */
 export const genMinCoreBtf: Command = ({ args }) => {
-  args.require(3, "gen min_core_btf");
+  args.require(3, "min_core_btf");
   const source = readInput(args.take("INPUT"));
   const output = args.take("OUTPUT");
   const kernel = named(source.name, () => btfFromFile(source.bytes));

@@ -3,11 +3,12 @@ import { BpfkitError } from "../errors.ts";
 import { linkObjects } from "../object/index.ts";
 import { DONE } from "./command.ts";
 import type { Command } from "./command.ts";
+import { fileExitCode, fileReason } from "./file-reason.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** gen object OUTPUT_FILE INPUT_FILE [INPUT_FILE...]. */
 export const genObject: Command = ({ args }) => {
-  args.require(2, "gen object");
+  args.require(2, "object");
   const output = args.take("OUTPUT_FILE");
   const inputs: { name: string; bytes: Uint8Array }[] = [];
   while (args.left > 0) inputs.push(readInput(args.take("INPUT_FILE")));
@@ -28,9 +29,7 @@ export function readInput(name: string): { readonly name: string; readonly bytes
   try {
     return { name, bytes: readFileSync(name) };
   } catch (error) {
-    throw new ToolError(
-      `failed to open '${name}': ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new ToolError(`failed to open '${name}': ${fileReason(error)}`, fileExitCode(error));
   }
 }
 
@@ -38,8 +37,6 @@ export function writeOutput(name: string, bytes: Uint8Array): void {
   try {
     writeFileSync(name, bytes);
   } catch (error) {
-    throw new ToolError(
-      `failed to write '${name}': ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new ToolError(`failed to write '${name}': ${fileReason(error)}`);
   }
 }

@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { fromElf } from "../object/index.ts";
 import { skeletonModule, subskeletonModule } from "../skeleton/index.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Answer, Command } from "./command.ts";
+import { readObjectFile } from "./object-file.ts";
 import { ToolError } from "./tool-error.ts";
 
 interface SkeletonRequest {
@@ -15,19 +14,22 @@ interface SkeletonRequest {
  * gen skeleton FILE [name NAME] [event MAP STRUCT]...: a TypeScript module where bpftool writes a C header, with
  * the same words in front.
  */
-export const genSkeleton: Command = ({ args }) => {
+export const genSkeleton: Command = ({ args, options }) => {
+  if (options.loader)
+    throw new ToolError("light skeletons (-L) are not supported: they are C around a loader program", 255, [
+      "Without -L the skeleton is a TypeScript module, which needs no libbpf either",
+    ]);
   const file = args.take("FILE");
   const request = takeRequest(args);
-  const object = readObjectFile(file);
-  const { spec } = fromElf(object);
-  return textAnswer(skeletonModule(spec, object, { ...request, name: request.name ?? objectName(file) }));
+  const { bytes, spec } = readObjectFile(file);
+  return textAnswer(skeletonModule(spec, bytes, { ...request, name: request.name ?? objectName(file) }));
 };
 
 /** gen subskeleton FILE [name NAME] [event MAP STRUCT]... */
 export const genSubskeleton: Command = ({ args }) => {
   const file = args.take("FILE");
   const request = takeRequest(args);
-  const { spec } = fromElf(readObjectFile(file));
+  const { spec } = readObjectFile(file);
   return textAnswer(subskeletonModule(spec, { ...request, name: request.name ?? objectName(file) }));
 };
 
@@ -51,12 +53,4 @@ function takeRequest(args: Arguments): SkeletonRequest {
 /** `execsnoop` of `build/execsnoop.bpf.o`, as bpftool names objects. */
 function objectName(file: string): string {
   return basename(file).replace(/(\.bpf)?\.o$/, "");
-}
-
-function readObjectFile(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new ToolError(`failed to open ${file}: ${cause instanceof Error ? cause.message : String(cause)}`);
-  }
 }

@@ -68,7 +68,7 @@ function openFds(kernel: Kernel, kind: HandleKind, args: Arguments): Fd[] {
   const form = findKeyword(forms, word);
   switch (form?.name) {
     case "id":
-      return [openById(kernel, kind, args.id("id"))];
+      return [openById(kernel, kind, args.id("ID"))];
     case "tag": {
       const tag = args.take("tag");
       if (!/^[0-9a-f]{16}$/.test(tag)) throw new ToolError(`can't parse tag: ${tag}`);

@@ -10,14 +10,17 @@ import type { OpenObject } from "./handle.ts";
 import { loadFor, readObjectFile } from "./object-file.ts";
 import { ToolError } from "./tool-error.ts";
 
+/** ENOENT as an exit code. */
+const NO_FILE = 254;
+
 /** iter pin OBJ PATH [map MAP]: reading PATH runs the object's iterator. */
 export const pinIterator: Command = async ({ args, kernel: open, options, inform }) => {
-  args.require(2, "iter pin");
+  args.require(2, "pin");
   const file = args.take("OBJ");
   const path = args.take("PATH");
   const kernel = await open();
   using map = takeMap(kernel, args);
-  const spec = readObjectFile(file);
+  const { spec } = readObjectFile(file, NO_FILE);
   const iterator = spec.programs.find(
     ({ expectedAttachType }) => expectedAttachType === BPF_ATTACH_TYPE.TRACE_ITER,
   );

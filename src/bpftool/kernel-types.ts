@@ -18,7 +18,7 @@ export async function kernelTypes(
   base: (() => Btf) | undefined,
 ): Promise<TypeSource> {
   const kernel = await open();
-  if (args.accept("id")) return { btf: kernelBtf(kernel, args.id("id"), base), roots: undefined };
+  if (args.accept("id")) return { btf: kernelBtf(kernel, args.id("ID"), base), roots: undefined };
   if (args.accept("prog")) {
     using program = openOne(kernel, "prog", args);
     return { btf: ownBtf(kernel, programInfo(kernel, program.fd).btfId, base), roots: undefined };

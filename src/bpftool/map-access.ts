@@ -15,7 +15,7 @@ const NOT_FOUND = -ERRNO.ENOENT & 255;
 
 /** map lookup MAP [key DATA]; of queues and stacks, `peek`. */
 export const lookupMap: Command = async ({ args, kernel: open, inform }) => {
-  args.require(2, "map lookup");
+  args.require(2, "lookup");
   const kernel = await open();
   using object = openOne(kernel, "map", args);
   const opened = openedMap(kernel, object.fd);
@@ -32,7 +32,7 @@ export const lookupMap: Command = async ({ args, kernel: open, inform }) => {
 
 /** map update MAP [key DATA] [value VALUE] [any | exist | noexist]; of queues and stacks, `push`. */
 export const updateMap: Command = async ({ args, kernel: open, inform }) => {
-  args.require(2, "map update");
+  args.require(2, "update");
   const kernel = await open();
   using object = openOne(kernel, "map", args);
   const opened = openedMap(kernel, object.fd);
@@ -43,7 +43,7 @@ export const updateMap: Command = async ({ args, kernel: open, inform }) => {
 
 /** map delete MAP key DATA. */
 export const deleteFromMap: Command = async ({ args, kernel: open, inform }) => {
-  args.require(2, "map delete");
+  args.require(2, "delete");
   const kernel = await open();
   using object = openOne(kernel, "map", args);
   const opened = openedMap(kernel, object.fd);
@@ -55,7 +55,7 @@ export const deleteFromMap: Command = async ({ args, kernel: open, inform }) => 
 
 /** map getnext MAP [key DATA]. */
 export const nextKey: Command = async ({ args, kernel: open, inform }) => {
-  args.require(2, "map getnext");
+  args.require(2, "getnext");
   const kernel = await open();
   using object = openOne(kernel, "map", args);
   const opened = openedMap(kernel, object.fd);
@@ -75,7 +75,7 @@ export const nextKey: Command = async ({ args, kernel: open, inform }) => {
 
 /** map pop MAP: takes an element off a queue or a stack. */
 export const popFromMap: Command = async ({ args, kernel: open }) => {
-  args.require(2, "map pop");
+  args.require(2, "pop");
   const kernel = await open();
   using object = openOne(kernel, "map", args);
   args.end();
@@ -90,7 +90,7 @@ export const popFromMap: Command = async ({ args, kernel: open }) => {
 
 /** map freeze MAP: no process may change its elements any more. */
 export const freezeMap: Command = async ({ args, kernel: open }) => {
-  args.require(2, "map freeze");
+  args.require(2, "freeze");
   const kernel = await open();
   using object = openOne(kernel, "map", args);
   args.end();

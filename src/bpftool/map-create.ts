@@ -1,10 +1,10 @@
 import { SyscallError } from "../kernel/index.ts";
-import { linkByName, NetlinkError } from "../netlink/index.ts";
 import { BPF_MAP_TYPE, errnoMessage } from "../uapi/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { pinObject } from "./bpffs.ts";
 import { DONE } from "./command.ts";
 import type { Command } from "./command.ts";
+import { deviceIndex } from "./device.ts";
 import { openOne } from "./handle.ts";
 import type { OpenObject } from "./handle.ts";
 import { ToolError } from "./tool-error.ts";
@@ -14,7 +14,7 @@ const NAME_LENGTH = 15;
 
 /** map create FILE type TYPE key SIZE value SIZE entries N name NAME [flags N] [inner_map MAP] [offload_dev NAME]. */
 export const createMap: Command = async ({ args, kernel: open, options, inform }) => {
-  args.require(7, "map create");
+  args.require(7, "create");
   const pathname = args.take("FILE");
   const kernel = await open();
   const numbers = new Map<(typeof NUMBERS)[number], number>();
@@ -24,7 +24,7 @@ export const createMap: Command = async ({ args, kernel: open, options, inform }
   let map_ifindex: number | undefined;
   try {
     while (args.left > 0) {
-      args.require(2, "map create");
+      args.require(2, "create");
       if (args.accept("type")) type = mapType(args);
       else if (args.accept("name")) map_name = args.take("name");
       else if (args.accept("inner_map")) inner = openOne(kernel, "map", args);
@@ -78,13 +78,4 @@ function mapType(args: Arguments): number {
       "Types are listed by: bpftool feature list_builtins map_types",
     ]);
   return type;
-}
-
-function deviceIndex(kernel: Parameters<typeof linkByName>[0], name: string): number {
-  try {
-    return linkByName(kernel, name).index;
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
-    throw new ToolError(`unrecognized netdevice '${name}': ${error.message}`, 255, error.hints);
-  }
 }

@@ -19,7 +19,7 @@ interface DumpedMap {
 
 /** map dump MAP: every element, of each map that is meant. */
 export const dumpMap: Command = async ({ args, kernel: open, inform }) => {
-  args.require(2, "map dump");
+  args.require(2, "dump");
   const kernel = await open();
   using maps = openAll(kernel, "map", args);
   args.end();

@@ -1,11 +1,12 @@
 import { SyscallError } from "../kernel/index.ts";
 import type { Kernel } from "../kernel/index.ts";
-import { linkByName, NetlinkError, setXdp, XDP_FLAGS } from "../netlink/index.ts";
+import { NetlinkError, setXdp, XDP_FLAGS } from "../netlink/index.ts";
 import { BPF_ATTACH_FLAG, BPF_ATTACH_TYPE } from "../uapi/index.ts";
 import { findKeyword } from "./arguments.ts";
 import type { Arguments } from "./arguments.ts";
 import { DONE } from "./command.ts";
 import type { Command } from "./command.ts";
+import { deviceNamed } from "./device.ts";
 import { openOne } from "./handle.ts";
 import type { OpenObject } from "./handle.ts";
 import { ToolError } from "./tool-error.ts";
@@ -31,7 +32,7 @@ const TYPES: readonly NetType[] = [
 
 /** net attach ATTACH_TYPE PROG dev NAME [overwrite | prepend]. */
 export const attachToNet: Command = async ({ args, kernel: open }) => {
-  args.require(5, "net attach");
+  args.require(5, "attach", EINVAL);
   const type = takeType(args);
   const kernel = await open();
   using program = takeProgram(kernel, args);
@@ -54,7 +55,7 @@ export const attachToNet: Command = async ({ args, kernel: open }) => {
 
 /** net detach ATTACH_TYPE dev NAME. */
 export const detachFromNet: Command = async ({ args, kernel: open }) => {
-  args.require(3, "net detach");
+  args.require(3, "detach", EINVAL);
   const type = takeType(args);
   const kernel = await open();
   const ifindex = takeDevice(kernel, args);
@@ -86,12 +87,7 @@ function takeProgram(kernel: Kernel, args: Arguments): OpenObject {
 function takeDevice(kernel: Kernel, args: Arguments): number {
   args.expect("dev");
   const name = args.take("NAME");
-  try {
-    return linkByName(kernel, name).index;
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
-    throw new ToolError(`invalid devname ${name}`, EINVAL, error.hints);
-  }
+  return deviceNamed(kernel, name, `invalid devname ${name}`, EINVAL).index;
 }
 
 function takeExtra(args: Arguments, { mode }: NetType): "overwrite" | "prepend" | undefined {

@@ -5,7 +5,6 @@ import { SyscallError } from "../kernel/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import {
   bpfFilters,
-  linkByName,
   networkLinks,
   queueingDisciplines,
   TC_HANDLE,
@@ -14,6 +13,7 @@ import {
 import type { BpfFilter, NetworkLink } from "../netlink/index.ts";
 import { BPF_ATTACH_TYPE, ERRNO } from "../uapi/index.ts";
 import type { Command } from "./command.ts";
+import { deviceNamed } from "./device.ts";
 import { fullProgramName } from "./handle.ts";
 import type { Json } from "./json.ts";
 import { netfilterJson, netfilterText } from "./netfilter-text.ts";
@@ -51,7 +51,8 @@ export const showNet: Command = async ({ args, kernel: open }) => {
   const named = args.accept("dev") ? args.take("NAME") : undefined;
   args.end();
   const kernel = await open();
-  const links = named === undefined ? networkLinks(kernel) : [linkByName(kernel, named)];
+  const links =
+    named === undefined ? networkLinks(kernel) : [deviceNamed(kernel, named, `invalid devname ${named}`)];
   const net: NetPrograms = {
     flowDissector: flowDissector(kernel),
     links,

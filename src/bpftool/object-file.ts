@@ -6,22 +6,25 @@ import type { LoadedObject, LoadOptions } from "../loader/index.ts";
 import { fromElf } from "../object/index.ts";
 import type { ObjectSpec } from "../object/index.ts";
 import type { ToolOptions } from "./command.ts";
+import { fileReason } from "./file-reason.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** BPF_LOG: each instruction, with the state of the registers, and statistics. */
 const VERBOSE_LOG = 1 | 2 | 4;
 
-export function readObjectFile(file: string): ObjectSpec {
+/** An object's bytes, and what they say; `exitCode`: where there is no such file. */
+export function readObjectFile(
+  file: string,
+  exitCode?: number,
+): { readonly bytes: Uint8Array; readonly spec: ObjectSpec } {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);
   } catch (cause) {
-    throw new ToolError(
-      `failed to open object file: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
+    throw new ToolError(`failed to open object file ${file}: ${fileReason(cause)}`, exitCode);
   }
   try {
-    return fromElf(bytes).spec;
+    return { bytes, spec: fromElf(bytes).spec };
   } catch (error) {
     if (!(error instanceof BpfkitError)) throw error;
     throw new ToolError(`failed to open object file ${file}: ${error.message}`, 255, error.hints);

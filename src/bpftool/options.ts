@@ -1,7 +1,17 @@
 import type { ToolOptions } from "./command.ts";
 import { ToolError } from "./tool-error.ts";
 
-type Switch = "json" | "pretty" | "pins" | "noMount" | "debug" | "mapCompat" | "tree" | "help" | "version";
+type Switch =
+  | "json"
+  | "pretty"
+  | "pins"
+  | "noMount"
+  | "debug"
+  | "mapCompat"
+  | "loader"
+  | "tree"
+  | "help"
+  | "version";
 
 interface OptionRow {
   /** Absent: ours alone, with a long name only. */
@@ -12,7 +22,8 @@ interface OptionRow {
   readonly why?: string;
 }
 
-const LOADER = "programs are loaded by bpf(2) itself, not through a generated loader program";
+const SIGNED =
+  "programs are loaded by bpf(2) itself, not through a loader program that is generated and signed";
 
 const OPTIONS: readonly OptionRow[] = [
   { short: "j", long: "json", sets: "json" },
@@ -26,10 +37,11 @@ const OPTIONS: readonly OptionRow[] = [
   { long: "tree", sets: "tree" },
   { short: "h", long: "help", sets: "help" },
   { short: "V", long: "version", sets: "version" },
-  { short: "L", long: "use-loader", why: LOADER },
-  { short: "S", long: "sign", why: LOADER },
-  { short: "k", long: "private-key", why: LOADER },
-  { short: "i", long: "identity", why: LOADER },
+  // It matters to two commands, which say what they do not do.
+  { short: "L", long: "use-loader", sets: "loader" },
+  { short: "S", long: "sign", why: SIGNED },
+  { short: "k", long: "private-key", why: SIGNED },
+  { short: "i", long: "identity", why: SIGNED },
 ];
 
 export interface TakenOptions {
@@ -84,6 +96,7 @@ export function takeOptions(words: readonly string[]): TakenOptions {
       pins: set.has("pins"),
       noMount: set.has("noMount"),
       debug: set.has("debug"),
+      loader: set.has("loader"),
       tree: set.has("tree"),
       baseBtf,
     },

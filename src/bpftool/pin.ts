@@ -9,6 +9,8 @@ import { openOne } from "./handle.ts";
 import type { OpenObject } from "./handle.ts";
 import { ToolError } from "./tool-error.ts";
 
+const EINVAL = 234;
+
 /** prog pin PROG FILE, and its kin for maps and links. */
 export const pinProgram: Command = (context) => pin(context, "prog");
 export const pinMap: Command = (context) => pin(context, "map");
@@ -18,7 +20,7 @@ async function pin(
   { args, kernel: open, options }: CommandContext,
   kind: "prog" | "map" | "link",
 ): Promise<Answer> {
-  args.require(3, `${kind} pin`);
+  args.require(3, "pin", EINVAL);
   const kernel = await open();
   using object = openOne(kernel, kind, args);
   const path = args.take("FILE");
@@ -29,7 +31,7 @@ async function pin(
 
 /** link detach LINK. */
 export const detachLink: Command = async ({ args, kernel: open }) => {
-  args.require(2, "link detach");
+  args.require(2, "detach", 1);
   const kernel = await open();
   using link = openLink(kernel, args);
   args.end();

@@ -20,7 +20,7 @@ const ATTACHABLE: ReadonlySet<string> = new Set([
 
 /** prog attach PROG ATTACH_TYPE [MAP]. */
 export const attachProgram: Command = async ({ args, kernel: open }) => {
-  args.require(3, "prog attach");
+  args.require(3, "attach", EINVAL);
   const kernel = await open();
   using request = takeRequest(kernel, args);
   guard("attach to", () =>
@@ -35,7 +35,7 @@ export const attachProgram: Command = async ({ args, kernel: open }) => {
 
 /** prog detach PROG ATTACH_TYPE [MAP]. */
 export const detachProgram: Command = async ({ args, kernel: open }) => {
-  args.require(3, "prog detach");
+  args.require(3, "detach", EINVAL);
   const kernel = await open();
   using request = takeRequest(kernel, args);
   guard("detach from", () =>

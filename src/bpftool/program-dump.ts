@@ -14,6 +14,7 @@ import type { ProgramHead } from "./program-head.ts";
 import type { Json } from "./json.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { printModule } from "../wasm/index.ts";
+import { fileReason } from "./file-reason.ts";
 import { ToolError } from "./tool-error.ts";
 import { xlatedGraph } from "./xlated-graph.ts";
 import { xlatedJson, xlatedText } from "./xlated-text.ts";
@@ -40,7 +41,7 @@ const XLATED: Form = {
 
 /** prog dump {xlated|jited} PROG [file FILE | opcodes | linum | visual]. */
 export const dumpProgram: Command = async ({ args, options: { json }, kernel: open }) => {
-  args.require(3, "prog dump");
+  args.require(3, "dump");
   const jited = args.accept("jited");
   if (!jited && !args.accept("xlated"))
     throw new ToolError(`expected 'xlated' or 'jited', got: ${args.peek()}`);
@@ -123,7 +124,7 @@ function save(path: string, bytes: Uint8Array): Answer {
   try {
     writeFileSync(path, bytes, { mode: 0o600 });
   } catch (error) {
-    throw new ToolError(`can't open file ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ToolError(`can't open file ${path}: ${fileReason(error)}`);
   }
   return DONE;
 }

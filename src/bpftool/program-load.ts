@@ -6,7 +6,6 @@ import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { Features } from "../loader/index.ts";
 import type { LoadedObject, LoadedProgram } from "../loader/index.ts";
-import { linkByName, NetlinkError } from "../netlink/index.ts";
 import { sectionKind } from "../object/index.ts";
 import type { ObjectSpec } from "../object/index.ts";
 import { BPF_PROG_FLAG, BPF_PROG_TYPE } from "../uapi/index.ts";
@@ -14,7 +13,8 @@ import type { Arguments } from "./arguments.ts";
 import { makePinDirectory, pinObject } from "./bpffs.ts";
 import { DONE } from "./command.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { readTypes } from "./btf-file.ts";
+import { readOtherTypes } from "./btf-file.ts";
+import { deviceIndex } from "./device.ts";
 import { openOne } from "./handle.ts";
 import type { OpenObject } from "./handle.ts";
 import { loadFor, readObjectFile } from "./object-file.ts";
@@ -45,21 +45,28 @@ interface Replacement {
 }
 
 /** prog load OBJ PATH ...: pins the first program. */
-export const loadOne: Command = (context) => load(context, false);
+export const loadOne: Command = (context) => {
+  // bpftool runs the loader program and forgets what it loaded: PATH means nothing there.
+  if (context.options.loader)
+    throw new ToolError("'prog load' through a generated loader program (-L) is not supported", 255, [
+      "bpfkit loads by bpf(2) itself: without -L the program is loaded, and pinned at PATH",
+    ]);
+  return load(context, false);
+};
 
 /** prog loadall OBJ DIR ...: pins each program by its name. */
 export const loadAll: Command = (context) => load(context, true);
 
 async function load(context: CommandContext, all: boolean): Promise<typeof DONE> {
   const { args, kernel: open, options, inform } = context;
-  args.require(2, all ? "prog loadall" : "prog load");
+  args.require(2, all ? "loadall" : "load");
   const file = args.take("OBJ");
   const path = args.take("PATH");
   const kernel = await open();
   const replacements: Replacement[] = [];
   try {
     const request = takeRequest(kernel, args, replacements);
-    const spec = prepare(readObjectFile(file), request, all);
+    const spec = prepare(readObjectFile(file).spec, request, all);
     using loaded = loadFor(kernel, spec, options, inform, {
       reuse: reusedMaps(spec, request.replacements),
       ...(request.kernelTypes && { coreTypes: request.kernelTypes }),
@@ -164,22 +171,14 @@ function takeRequest(kernel: Kernel, args: Arguments, replacements: Replacement[
       request = { ...request, device: takeDevice(kernel, args, request, false) };
     else if (args.accept("pinmaps")) request = { ...request, pinMaps: args.take("DIR") };
     else if (args.accept("autoattach")) request = { ...request, autoAttach: true };
-    else if (args.accept("kernel_btf")) request = { ...request, kernelTypes: takeTypes(args) };
+    else if (args.accept("kernel_btf"))
+      request = { ...request, kernelTypes: readOtherTypes(args.take("FILE")) };
     else
       throw new ToolError(
         `expected no more arguments, 'type', 'map', 'offload_dev', 'xdpmeta_dev', 'pinmaps', 'autoattach' or 'kernel_btf', got: '${args.peek()}'?`,
       );
   }
   return request;
-}
-
-function takeTypes(args: Arguments): Btf {
-  try {
-    return readTypes(args.take("FILE"));
-  } catch (error) {
-    // Here they are one cause of many why an object does not load, with one exit code.
-    throw error instanceof ToolError ? new ToolError(error.message, 255, error.hints) : error;
-  }
 }
 
 function takeReplacement(kernel: Kernel, args: Arguments): Replacement {
@@ -203,13 +202,7 @@ function takeDevice(
         ? `${offload ? "offload_dev" : "xdpmeta_dev"} already specified`
         : "xdpmeta_dev and offload_dev are mutually exclusive",
     );
-  const name = args.take("NAME");
-  try {
-    return { ifindex: linkByName(kernel, name).index, offload };
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
-    throw new ToolError(`unrecognized netdevice '${name}': ${error.message}`, 255, error.hints);
-  }
+  return { ifindex: deviceIndex(kernel, args.take("NAME")), offload };
 }
 
 /** A section's name (`xdp`, `cgroup/skb`), or a program type's own (`sched_cls`). */

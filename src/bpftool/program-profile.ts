@@ -12,7 +12,7 @@ const MAX_METRICS = 4;
 
 /** prog profile PROG [duration SECONDS] METRIC...: what is counted while the program runs, until then or Ctrl-C. */
 export const profileProgram: Command = async ({ args, kernel: open, stopped }) => {
-  args.require(3, "prog profile");
+  args.require(3, "profile");
   const kernel = await open();
   using program = openOne(kernel, "prog", args);
   const seconds = args.accept("duration") ? args.number("duration") : undefined;

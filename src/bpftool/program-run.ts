@@ -6,6 +6,7 @@ import type { Arguments } from "./arguments.ts";
 import type { Answer, Command } from "./command.ts";
 import { openOne } from "./handle.ts";
 import { hexDump } from "./hex-dump.ts";
+import { fileReason } from "./file-reason.ts";
 import { ToolError } from "./tool-error.ts";
 
 interface RunRequest {
@@ -23,7 +24,7 @@ const OUT_SIZE = 4096;
 
 /** prog run PROG [data_in F] [data_out F] [data_size_out L] [ctx_in F] [ctx_out F] [ctx_size_out M] [repeat N]. */
 export const runProgram: Command = async ({ args, kernel: open }) => {
-  args.require(4, "prog run");
+  args.require(4, "run");
   const kernel = await open();
   using program = openOne(kernel, "prog", args);
   const request = takeRequest(args);
@@ -99,7 +100,7 @@ function takeRequest(args: Arguments): RunRequest {
     else if (args.accept("ctx_out")) request = { ...request, contextOut: args.take("file") };
     else if (args.accept("ctx_size_out"))
       request = { ...request, contextSizeOut: args.id("output context size") };
-    else if (args.accept("repeat")) request = { ...request, repeat: args.number("repeat") };
+    else if (args.accept("repeat")) request = { ...request, repeat: args.number("repeat number") };
     else
       throw new ToolError(
         `expected no more arguments, 'data_in', 'data_out', 'data_size_out', 'ctx_in', 'ctx_out', 'ctx_size_out' or 'repeat', got: '${args.peek()}'?`,
@@ -113,9 +114,7 @@ function readInput(path: string): Uint8Array {
   try {
     return readFileSync(path === "-" ? 0 : path);
   } catch (cause) {
-    throw new ToolError(
-      `can't open data input file ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
+    throw new ToolError(`can't open data input file ${path}: ${fileReason(cause)}`);
   }
 }
 

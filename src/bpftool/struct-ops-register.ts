@@ -15,11 +15,11 @@ import { ToolError } from "./tool-error.ts";
 /** struct_ops register OBJ [LINK_DIR]: each struct of the object; those held by links are pinned in LINK_DIR. */
 export const registerStructOps: Command = async (context) => {
   const { args, kernel: open, options, inform } = context;
-  args.require(1, "struct_ops register");
+  args.require(1, "register");
   const file = args.take("OBJ");
   const directory = args.left > 0 ? args.take("LINK_DIR") : undefined;
   args.end();
-  const spec = readObjectFile(file);
+  const { spec } = readObjectFile(file);
   if (!spec.maps.some(({ type }) => type === BPF_MAP_TYPE.STRUCT_OPS))
     throw new ToolError(`no struct_ops found in ${file}`, 255, [
       "Such a struct is a variable in section .struct_ops or .struct_ops.link",

@@ -61,7 +61,7 @@ export const dumpStructOps: Command = async ({ args, kernel: open }) => {
 
 /** struct_ops unregister STRUCT_OPS_MAP. */
 export const unregisterStructOps: Command = async ({ args, kernel: open, inform }) => {
-  args.require(2, "struct_ops unregister");
+  args.require(2, "unregister");
   const kernel = await open();
   using maps = openStructOps(kernel, args);
   for (const { fd, info } of maps.list) {
@@ -112,7 +112,7 @@ function openStructOps(kernel: Kernel, args: Arguments): OpenStructOps {
 
 function namedMaps(kernel: Kernel, args: Arguments): StructOpsMap[] {
   if (args.accept("id")) {
-    const fd = openById(kernel, "map", args.id("id"));
+    const fd = openById(kernel, "map", args.id("ID"));
     const info = mapInfo(kernel, fd);
     if (info.type === BPF_MAP_TYPE.STRUCT_OPS) return [{ fd, info }];
     kernel.close(fd);

@@ -96,8 +96,8 @@ describe.skipIf(kernel === undefined)("mistakes on bpftool's command lines", () 
     ],
     ["an unknown link to detach", () => ["link", "detach", "id", "4000000000"], 1, /link with ID/],
     ["an unknown BTF object", () => ["btf", "dump", "id", "4000000000"], 254, /BTF object by id/],
-    ["an id that is no number", () => ["prog", "show", "id", "12x"], 255, /can't parse id: 12x/],
-    ["an id beyond 32 bits", () => ["map", "show", "id", "4294967296"], 255, /can't parse id/],
+    ["an id that is no number", () => ["prog", "show", "id", "12x"], 255, /can't parse 12x as ID/],
+    ["an id beyond 32 bits", () => ["map", "show", "id", "4294967296"], 255, /can't parse 4294967296 as ID/],
     [
       "a name of several programs",
       () => ["prog", "pin", "name", `${name}_`, "/sys/fs/bpf/x"],
@@ -166,6 +166,25 @@ describe.skipIf(kernel === undefined)("mistakes on bpftool's command lines", () 
       /failed to open object file/,
     ],
     [
+      "a directory that is none",
+      () => ["cgroup", "tree", "/no/such"],
+      255,
+      /can't open cgroup \/no\/such: No such file or directory/,
+    ],
+    ["too few words to pin", () => ["map", "pin"], 234, /'pin' needs at least 3 arguments, 0 found/],
+    [
+      "types of another kernel that are none",
+      () => ["prog", "load", "/etc/passwd", "/sys/fs/bpf/x", "kernel_btf", "/etc/passwd"],
+      255,
+      /failed to load BTF from \/etc\/passwd/,
+    ],
+    [
+      "a skeleton of what is no object",
+      () => ["gen", "skeleton", "/etc/passwd"],
+      255,
+      /failed to open object file \/etc\/passwd/,
+    ],
+    [
       "an attach type that is none",
       () => ["net", "attach", "xdpfast", "id", "1", "dev", "lo"],
       234,
@@ -185,7 +204,19 @@ describe.skipIf(kernel === undefined)("mistakes on bpftool's command lines", () 
       /only be used after 'macros'/,
     ],
     ["an unknown option", () => ["-Z", "prog", "show"], 255, /unrecognized option '-Z'/],
-    ["an option of another build", () => ["-L", "prog", "show"], 255, /option '-L' is not supported/],
+    ["an option of another build", () => ["-S", "prog", "show"], 255, /option '-S' is not supported/],
+    [
+      "a loader program",
+      () => ["-L", "prog", "load", "x", "y"],
+      255,
+      /loader program \(-L\) is not supported/,
+    ],
+    [
+      "a light skeleton",
+      () => ["-L", "gen", "skeleton", "x"],
+      255,
+      /light skeletons \(-L\) are not supported/,
+    ],
     [
       "a struct_ops map that is none",
       () => ["struct_ops", "unregister", "name", "no_such"],

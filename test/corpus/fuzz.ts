@@ -2,17 +2,16 @@
 // Changes bytes of objects, reads them, relocates them against this machine's kernel types, prints their types, and
 // with --load hands what is left to the kernel. Anything but a typed error, a descriptor left open, or a read that
 // takes seconds is printed with the seed that makes it again.
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Btf, btfFromFile, cHeader, parseBtf } from "../../src/btf/index.ts";
-import { ElfFile } from "../../src/elf/index.ts";
 import { BpfkitError } from "../../src/errors.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import { Features, loadObject, memoryStore } from "../../src/loader/index.ts";
 import { coreResolver, fromElf, type ObjectSpec, relocate } from "../../src/object/index.ts";
 import { openKernel } from "../../src/open-kernel.ts";
-import { mutate, type Range, randomFrom } from "./mutate.ts";
+import { filesIn, rangesOf } from "./files.ts";
+import { mutate, randomFrom } from "./mutate.ts";
 
 /** Milliseconds that no read of a broken file may take. */
 const TOO_LONG = 5000;
@@ -102,25 +101,4 @@ function use(spec: ObjectSpec, kernel: Btf): void {
       ksymAddress: () => 1n,
       tracepointField: () => undefined,
     });
-}
-
-/** The file's headers, and the sections that tables are read from. */
-function rangesOf(bytes: Uint8Array): {
-  readonly frame: readonly Range[];
-  readonly tables: readonly Range[];
-} {
-  const elf = new ElfFile(bytes);
-  const sections = { start: Math.max(0, bytes.length - elf.sections.length * 64), end: bytes.length };
-  const tables = elf.sections
-    .filter(({ name }) => /^\.(BTF|symtab|strtab|rel|maps|struct_ops)|^maps/.test(name))
-    .map(({ offset, size }) => ({ start: offset, end: offset + size }));
-  return { frame: [{ start: 0, end: 64 }, sections], tables };
-}
-
-function filesIn(path: string): string[] {
-  if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path)
-    .filter((name) => /\.(o|elf)$/.test(basename(name)))
-    .sort((a, b) => (a < b ? -1 : 1))
-    .map((name) => join(path, name));
 }

@@ -3,7 +3,6 @@ import { Guest } from "./guest.ts";
 import type { KernelName } from "./kernels.ts";
 import type { Scenario } from "./scenario.ts";
 import { attachment } from "./scenarios/attach.ts";
-import { effects } from "./scenarios/effects.ts";
 import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { examples } from "./scenarios/examples.ts";
@@ -30,7 +29,6 @@ const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;
 /** What does not depend on the kernel is seen on one. */
 const ONCE: Readonly<Record<string, readonly Scenario[]>> = {
   errors,
-  effects,
   embedded,
   examples,
   replacing,

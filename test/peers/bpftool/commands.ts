@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { existsSync } from "node:fs";
-import { mapInfo, objectIds, programInfo, withObject } from "../../../src/inspect/index.ts";
+import { eachObject, mapInfo, objectIds, programInfo, withObject } from "../../../src/inspect/index.ts";
 import type { Kernel } from "../../../src/kernel/index.ts";
 import { BPF_MAP_TYPE } from "../../../src/uapi/index.ts";
 
@@ -33,7 +33,7 @@ const SHOWS: readonly (readonly string[])[] = [
   ["net", "show", "dev", "dummy0"],
   ["perf", "show"],
   ["cgroup", "tree"],
-  ["cgroup", "tree", "effective"],
+  ["cgroup", "tree", CGROUPS, "effective"],
   ["cgroup", "tree", `${CGROUPS}/outer`],
   ["cgroup", "show", CGROUPS],
   ["cgroup", "show", CGROUPS, "effective"],
@@ -154,13 +154,12 @@ function thrice(words: readonly string[]): ComparedCommand[] {
 
 /** Everything that can be asked of what is in the kernel now; `objects`: where compiled ones are. */
 export function comparedCommands(kernel: Kernel, objects: string): ComparedCommand[] {
-  const programs = [...objectIds(kernel, "prog")];
   const maps = [...objectIds(kernel, "map")];
   const links = [...objectIds(kernel, "link")];
   return [
     ...SHOWS.flatMap(thrice),
     ...OPTIONS.flatMap(twice),
-    ...programs.flatMap((id) => programCommands(kernel, id)),
+    ...differentPrograms(kernel).flatMap(([id, tag]) => programCommands(kernel, id, tag)),
     ...maps.flatMap((id) => mapCommands(kernel, id)),
     ...maps.slice(0, FEW).flatMap((id) => twice(["map", "show", "id", String(id)])),
     ...links.slice(0, FEW).flatMap((id) => twice(["link", "show", "id", String(id)])),
@@ -175,28 +174,29 @@ export function comparedCommands(kernel: Kernel, objects: string): ComparedComma
   ];
 }
 
+/** The first program of each tag: those of the same tag have the same instructions, and `show` has listed all. */
+function differentPrograms(kernel: Kernel): (readonly [id: number, tag: string])[] {
+  const byTag = new Map<string, number>();
+  for (const { id, tag } of eachObject(kernel, "prog", programInfo)) if (!byTag.has(tag)) byTag.set(tag, id);
+  return [...byTag].map(([tag, id]) => [id, tag]);
+}
+
 /** Every way only where lines are known: the others have nothing more to show. */
-function programCommands(kernel: Kernel, id: number): ComparedCommand[] {
+function programCommands(kernel: Kernel, id: number, tag: string): ComparedCommand[] {
   const program = ["id", String(id)];
-  const { tag, lineCount } = withObject(kernel, "prog", id, (fd) => programInfo(kernel, fd));
+  const { lineCount } = withObject(kernel, "prog", id, (fd) => programInfo(kernel, fd));
   const dump = ["prog", "dump", "xlated"];
-  const lines = [
-    [...dump, ...program, "opcodes", "linum"],
-    ...(lineCount === 0
-      ? []
-      : [
-          ["prog", "show", ...program],
-          [...dump, ...program],
-          [...dump, ...program, "linum"],
-          ["btf", "dump", "prog", ...program],
-          [...dump, "tag", tag, "opcodes"],
-          ["prog", "show", "tag", tag],
-        ]),
+  const all = twice([...dump, ...program, "opcodes", "linum"]);
+  if (lineCount === 0) return all;
+  return [
+    ...all,
+    ...twice(["prog", "show", ...program]),
+    { words: [...dump, ...program], as: "text" },
+    { words: [...dump, ...program, "linum"], as: "text" },
+    { words: ["-j", ...dump, "tag", tag], as: "json" },
+    { words: ["btf", "dump", "prog", ...program], as: "text" },
+    ...twice(["prog", "show", "tag", tag]),
   ];
-  return lines.flatMap((words): ComparedCommand[] => [
-    { words, as: "text" },
-    { words: ["-j", ...words], as: "json" },
-  ]);
 }
 
 function mapCommands(kernel: Kernel, id: number): ComparedCommand[] {
@@ -205,9 +205,9 @@ function mapCommands(kernel: Kernel, id: number): ComparedCommand[] {
   const zeros = Array.from({ length: keySize }, () => "0");
   return [
     ...twice(["map", "dump", ...map]),
-    ...twice(["map", "lookup", ...map, ...(keySize > 0 ? ["key", ...zeros] : [])]),
+    { words: ["map", "lookup", ...map, ...(keySize > 0 ? ["key", ...zeros] : [])], as: "text" },
     ...(keySize > 0 ? [{ words: ["map", "getnext", ...map, "key", ...zeros], as: "text" } as const] : []),
-    { words: ["map", "getnext", ...map], as: "text" },
+    { words: ["-j", "map", "getnext", ...map], as: "json" },
     ...(btfId > 0 && type !== BPF_MAP_TYPE.STRUCT_OPS
       ? ["key", "value", "kv", "all"].flatMap((part) => mapTypeCommands(map, part))
       : []),
@@ -217,7 +217,10 @@ function mapCommands(kernel: Kernel, id: number): ComparedCommand[] {
 
 function mapTypeCommands(map: readonly string[], part: string): ComparedCommand[] {
   const dump = ["btf", "dump", "map", ...map, part];
-  return [...twice(dump), { words: [...dump, "format", "c"], as: "text" }];
+  return [
+    { words: dump, as: "text" },
+    { words: [...dump, "format", "c"], as: "text" },
+  ];
 }
 
 /** The kernel's own, the first, is compared by its file. */

@@ -1,36 +1,31 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { EFFECT_FILES, EFFECTS, steady } from "./effects.ts";
-import type { Effect } from "./effects.ts";
 import type { Verdict } from "./report.ts";
 
-const OWN = "/bpfkit/bpfkit bpftool";
+const LINES = "/tmp/effects.json";
 
-/** Runs each script with both tools in turn, in a kernel that holds nothing yet: they must leave the same behind. */
+/** Runs each list of lines with both tools in turn, in a kernel that holds nothing yet: they must leave the same. */
 export function compareEffects(
+  driver: string,
   bpftool: string,
   release: { readonly major: number; readonly minor: number },
   only: RegExp,
 ): Verdict[] {
   if (!existsSync("/objects/effects.bpf.o")) return [];
   for (const [path, text] of Object.entries(EFFECT_FILES)) writeFileSync(path, text);
-  return EFFECTS.filter(({ name, since }) => only.test(name) && isSince(release, since)).map(compareEffect);
-
-  function compareEffect({ name, script }: Effect): Verdict {
-    const [own, peer] = [OWN, bpftool].map((tool) => runScript(script, tool));
+  const chosen = EFFECTS.filter(({ name, since }) => only.test(name) && isSince(release, since));
+  writeFileSync(LINES, JSON.stringify(chosen.map(({ lines }) => lines)));
+  const [own, peers] = [[], [bpftool]].map((tool): readonly string[] =>
+    // oxlint-disable-next-line typescript/no-unsafe-return -- an array of strings, by our own program
+    JSON.parse(execFileSync("node", [driver, LINES, ...tool], { encoding: "utf8" })),
+  );
+  return chosen.map(({ name }, index): Verdict => {
+    const [ours, theirs] = [steady(own![index]!), steady(peers![index]!)];
     const verdict = { command: name, as: "effect" } as const;
-    if (own === peer) return { ...verdict, result: "same" };
-    return { ...verdict, result: "different", detail: "", own: own!, peer: peer! };
-  }
-}
-
-function runScript(script: string, tool: string): string {
-  const { stdout } = spawnSync("sh", ["-c", script], {
-    env: { ...process.env, T: tool, O: OWN },
-    stdio: ["ignore", "pipe", "ignore"],
-    encoding: "utf8",
+    if (ours === theirs) return { ...verdict, result: "same" };
+    return { ...verdict, result: "different", own: ours, peer: theirs };
   });
-  return steady(stdout);
 }
 
 function isSince(

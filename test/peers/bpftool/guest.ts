@@ -14,7 +14,7 @@ import type { Ran } from "./peer-runs.ts";
 import { populate } from "./population.ts";
 import type { GuestReport, Verdict } from "./report.ts";
 
-const [bpftool = "bpftool", only = "", modules = "", objects = ""] = process.argv.slice(2);
+const [bpftool = "bpftool", only = "", modules = "", objects = "", driver = ""] = process.argv.slice(2);
 const BPFKIT = "/bpfkit/bpfkit";
 const MOST_OUTPUT = 1 << 28;
 const MOST_SHOWN = 1500;
@@ -22,7 +22,9 @@ const MOST_SHOWN = 1500;
 // What is made here sees and changes the whole machine.
 if (!existsSync("/agent.mjs")) throw new Error("This runs in a guest: npm run peers:bpftool");
 const kernel = await openKernel();
-const effects = compareEffects(bpftool, kernel.release, new RegExp(only));
+progress("effects");
+const effects = compareEffects(driver, bpftool, kernel.release, new RegExp(only));
+progress("objects of every kind");
 using holding = new Holding(kernel);
 populate(holding, { modules, objects });
 writeFileSync(BATCH.file, BATCH.text);
@@ -31,12 +33,14 @@ keepSymbols();
 const chosen = comparedCommands(kernel, objects).filter(({ words }) =>
   new RegExp(only).test(words.join(" ")),
 );
+progress(`${chosen.length} command lines of bpftool`);
 const started = performance.now();
 using peers = new PeerRuns(
   bpftool,
   chosen.map(({ words }) => words),
 );
 const peerSeconds = (performance.now() - started) / 1000;
+progress("the same of bpfkit");
 const verdicts: Verdict[] = [...effects];
 const times: [number, string][] = [];
 for (const [index, command] of chosen.entries()) {
@@ -54,6 +58,10 @@ const report: GuestReport = {
   verdicts,
 };
 process.stdout.write(`${JSON.stringify(report)}\n`);
+
+function progress(what: string): void {
+  process.stderr.write(`  ${process.uptime().toFixed(0)} s: ${what}\n`);
+}
 
 /**
  * The kernel writes its list of symbols anew for each reader, which takes an emulated machine a second: both tools

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Guest } from "../../guest/guest.ts";
+import type { GuestProcess } from "../../guest/guest.ts";
 import { isKernelName, kernelModules, KERNELS } from "../../guest/kernels.ts";
 import { repository } from "../../guest/repository.ts";
 import { compileObjects } from "./compile.ts";
@@ -12,6 +13,7 @@ import { MEANT_DIFFERENCES } from "./differences.ts";
 import { renderReport } from "./report.ts";
 import type { GuestReport } from "./report.ts";
 
+const EFFECT_DRIVER = "test/peers/bpftool/effect-driver.mjs";
 const TIMEOUT = 900_000;
 
 const { values } = parseArgs({
@@ -59,14 +61,28 @@ async function inGuest(name: string, objects: string): Promise<GuestReport> {
       { from: join(repository(), ".cache", "tools"), to: "bpfkit/.cache/tools" },
       { from: kernelModules(name), to: "modules" },
       { from: objects, to: "objects" },
+      { from: join(repository(), EFFECT_DRIVER), to: EFFECT_DRIVER },
     ],
   });
   const program = "/bpfkit/.cache/tools/test/peers/bpftool/guest.js";
-  const { stdout, stderr, code } = await guest.run(
-    ["node", program, "/peers/bin/bpftool", values.only, "/modules", "/objects"],
+  const running = guest.start(
+    ["node", program, "/peers/bin/bpftool", values.only, "/modules", "/objects", `/${EFFECT_DRIVER}`],
     { timeout: TIMEOUT },
   );
+  using _progress = values.verbose ? showProgress(running) : undefined;
+  const { stdout, stderr, code } = await running.end;
   if (code !== 0) throw new Error(`guest ${name} ended with ${code}: ${stderr}${stdout.slice(-2000)}`);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own program wrote it
   return JSON.parse(stdout) as GuestReport;
+}
+
+/** Passes on what the guest's program says of its progress. */
+function showProgress(running: GuestProcess): Disposable {
+  let shown = 0;
+  const timer = setInterval(() => {
+    const { stderr } = running;
+    process.stderr.write(stderr.slice(shown));
+    shown = stderr.length;
+  }, 1000);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

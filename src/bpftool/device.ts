@@ -1,5 +1,6 @@
+import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
-import { linkByName, NetlinkError } from "../netlink/index.ts";
+import { linkByName } from "../netlink/index.ts";
 import type { NetworkLink } from "../netlink/index.ts";
 import { ToolError } from "./tool-error.ts";
 
@@ -8,7 +9,7 @@ export function deviceNamed(kernel: Kernel, name: string, complaint: string, exi
   try {
     return linkByName(kernel, name);
   } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
+    if (!(error instanceof BpfkitError)) throw error;
     throw new ToolError(complaint, exitCode, [error.message, ...error.hints]);
   }
 }

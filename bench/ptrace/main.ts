@@ -1,7 +1,8 @@
 // npm run bench:ptrace -- [--rounds 5] [--files 40] [--strace PATH] [-f json]
 // How much a build (make -j2 of a generated project of small C files) slows down under ptrace: by itself, under
 // strace -f where there is one (PATH, or bin/strace of BPFKIT_PEERS), and under bpfkit. Rounds are interleaved, so that
-// other work on the machine disturbs all alike; CPU time counts the build and its tracer.
+// other work on the machine disturbs all alike; a ratio is that of one round's build alone, of which the median, the
+// smallest and the largest are shown. CPU time counts the build and its tracer.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -88,6 +89,12 @@ function measure(argv: readonly string[], cwd: string): Measurement {
   return { wall, cpu: (childTicks() - ticks) / 100 };
 }
 
+interface Result extends Measurement {
+  readonly name: string;
+  /** Of the wall times, to the build alone of the same round, in order. */
+  readonly ratios: readonly number[];
+}
+
 function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 }
@@ -104,9 +111,16 @@ function main(): void {
     const runs = new Map<string, Measurement[]>(rows.map(([name]) => [name, []]));
     for (let round = 0; round < Number(values.rounds); round++)
       for (const [name, argv] of rows) runs.get(name)!.push(measure(argv, folder));
-    const results = rows.map(([name]) => {
+    const alone = runs.get(rows[0]![0])!;
+    const results = rows.map(([name]): Result => {
       const all = runs.get(name)!;
-      return { name, wall: median(all.map(({ wall }) => wall)), cpu: median(all.map(({ cpu }) => cpu)) };
+      const ratios = all.map(({ wall }, round) => wall / alone[round]!.wall).toSorted((a, b) => a - b);
+      return {
+        name,
+        wall: median(all.map(({ wall }) => wall)),
+        cpu: median(all.map(({ cpu }) => cpu)),
+        ratios,
+      };
     });
     if (values.format === "json") console.log(JSON.stringify(results, null, 2));
     else printTable(results);
@@ -115,14 +129,12 @@ function main(): void {
   }
 }
 
-function printTable(results: readonly ({ readonly name: string } & Measurement)[]): void {
-  const [alone] = results;
-  console.log(`${"".padEnd(36)}${"wall s".padStart(8)}${"ratio".padStart(8)}${"CPU s".padStart(8)}`);
-  for (const { name, wall, cpu } of results) {
-    const ratio = (wall / alone!.wall).toFixed(2);
-    console.log(
-      `${name.padEnd(36)}${wall.toFixed(2).padStart(8)}${ratio.padStart(8)}${cpu.toFixed(2).padStart(8)}`,
-    );
+function printTable(results: readonly Result[]): void {
+  const columns = ["wall s", "ratio", "from", "to", "CPU s"];
+  console.log(`${"".padEnd(36)}${columns.map((title) => title.padStart(8)).join("")}`);
+  for (const { name, wall, cpu, ratios } of results) {
+    const numbers = [wall, median(ratios), ratios[0]!, ratios.at(-1)!, cpu];
+    console.log(`${name.padEnd(36)}${numbers.map((number) => number.toFixed(2).padStart(8)).join("")}`);
   }
 }
 

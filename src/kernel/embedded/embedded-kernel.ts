@@ -231,6 +231,10 @@ export class EmbeddedKernel implements Kernel, EventHost {
     return this.#world.readiness.settle();
   }
 
+  get waiting(): boolean {
+    return this.#world.readiness.waiting;
+  }
+
   /**
    * Runs a program of any type on a context that is copied in and, afterwards, back; r0 is its result.
    * @throws BpfkitError `vm/fault`, `vm/fuel`

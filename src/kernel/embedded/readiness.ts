@@ -14,6 +14,12 @@ const LONG = 2 ** 30;
 /** Who wants to know that a ring has something to read: called from the event loop, as long as it has. */
 export class Readiness {
   readonly #watchers = new Map<KernelObject, Set<Watcher>>();
+  #scheduled = 0;
+
+  /** Somebody has something to read, and waits for the event loop's next turn. */
+  get waiting(): boolean {
+    return this.#scheduled > 0;
+  }
 
   wake(object: KernelObject): void {
     for (const watcher of this.#watchers.get(object) ?? []) this.#schedule(watcher);
@@ -54,7 +60,11 @@ export class Readiness {
       },
       [Symbol.dispose]: () => {
         clearInterval(alive);
-        if (watcher.scheduled) clearImmediate(watcher.scheduled);
+        if (watcher.scheduled) {
+          clearImmediate(watcher.scheduled);
+          this.#scheduled--;
+        }
+        watcher.scheduled = undefined;
         watchers.delete(watcher);
         if (watchers.size === 0) this.#watchers.delete(object);
       },
@@ -63,8 +73,10 @@ export class Readiness {
 
   #schedule(watcher: Watcher): void {
     if (watcher.scheduled) return;
+    this.#scheduled++;
     watcher.scheduled = setImmediate(() => {
       watcher.scheduled = undefined;
+      this.#scheduled--;
       if (!watcher.readable()) return;
       watcher.ready();
       // Level-triggered: what was left is told again.

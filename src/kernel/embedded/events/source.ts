@@ -18,6 +18,8 @@ export interface EventHost {
   settle(): boolean;
   /** A thread has stopped, at one moment: all that is raised until the next call happens then. */
   stopped?(pid: number): void;
+  /** Readers of rings have something to read, and wait for the event loop's next turn. */
+  readonly waiting: boolean;
 }
 
 export interface RaiseOptions {

@@ -21,7 +21,7 @@ import { RAW_TRACEPOINTS, RecordWriter, Tracepoints } from "./tracepoints.ts";
 import type { Tracepoint } from "./tracepoints.ts";
 import { UserProbes } from "./user-probes.ts";
 
-/** As long as events come without a pause, the event loop gets a turn this often. */
+/** While stops come without a pause, the event loop gets a turn this often. */
 const TURN_MILLISECONDS = 5;
 
 /**
@@ -34,6 +34,8 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   readonly #probes: UserProbes;
   readonly #hooks = new Map<string, { readonly hook: Hook; count: number }>();
   readonly #calls = new Map<number, OpenCall>();
+  /** By number; forgotten when something else is attached. */
+  readonly #wanted = new Map<number, WantedCall>();
   readonly #ends = new Map<number, (end: ProcessEnd) => void>();
   readonly #tasks = new Map<number, ProcessTask>();
   #host: EventHost | undefined;
@@ -41,7 +43,6 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   #tracer: ProcessTracer | undefined;
   #running = false;
   #disposed = false;
-  #raised = false;
   /** In the embedded kernel's memory; 0 before it is needed. */
   #registers = 0;
   #btf: Uint8Array | undefined;
@@ -94,11 +95,13 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const entry = this.#hooks.get(name) ?? { hook, count: 0 };
     entry.count++;
     this.#hooks.set(name, entry);
+    this.#wanted.clear();
     return {
       [Symbol.dispose]: () => {
         entry.count--;
         if (entry.count > 0) return;
         this.#hooks.delete(name);
+        this.#wanted.clear();
         this.#probes.remove(name);
       },
     };
@@ -187,12 +190,10 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     while (!this.#disposed) {
       const tracer = this.#tracer;
       // Records wait to be read: the reader gets its turn as soon as nothing else is to be done.
-      const stop = this.#raised ? tracer?.poll() : tracer?.wait();
+      const stop = this.#host?.waiting === true ? tracer?.poll() : tracer?.wait();
       if (stop === undefined) break;
       if (typeof stop === "object") this.#handle(stop);
-      const idle = typeof stop === "string";
-      if (idle || (this.#raised && performance.now() - turn > TURN_MILLISECONDS)) {
-        this.#raised = false;
+      if (typeof stop === "string" || performance.now() - turn > TURN_MILLISECONDS) {
         await new Promise((resolve) => setImmediate(resolve));
         turn = performance.now();
       }
@@ -251,28 +252,40 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
 
   #entered(stop: Extract<TraceStop, { kind: "entry" }>): void {
     const { pid, number, args } = stop;
-    const name = this.#points.callName(number);
-    this.#raiseRaw("sys_enter", pid, () => [this.#registersAddress(pid), BigInt(number)]);
-    const raw = this.#point("raw_syscalls", "sys_enter");
-    if (raw) this.#raise(raw, pid, (record) => record.number("id", number).words("args", args));
-    const point = name === undefined ? undefined : this.#point("syscalls", `sys_enter_${name}`);
-    if (point) {
-      this.#raise(point, pid, (record) => {
+    const { name, enter, all, registers, exit } = this.#wantedOf(number);
+    if (registers) this.#raiseRaw("sys_enter", pid, () => [this.#registersAddress(pid), BigInt(number)]);
+    if (all) this.#raise(all, pid, (record) => record.number("id", number).words("args", args));
+    if (enter)
+      this.#raise(enter, pid, (record) => {
         record.number("__syscall_nr", number);
-        for (const [index, { name: field }] of point.fields.slice(1).entries())
+        for (const [index, { name: field }] of enter.fields.slice(1).entries())
           record.number(field, args[index]!);
         return record;
       });
-    }
-    const exit =
-      this.#has("rawtracepoint:sys_exit") ||
-      this.#has("tracepoint:raw_syscalls:sys_exit") ||
-      this.#has(`tracepoint:syscalls:sys_exit_${name}`);
-    if (exit) this.#calls.set(pid, { number, name });
     const renames = name === "prctl" && args[0] === BigInt(PR_SET_NAME);
     const mapsCode = this.#probes.any && name === "mmap" && (Number(args[2]! & 0xffn) & PROT_EXEC) !== 0;
-    if ((mapsCode || renames) && !exit) this.#calls.set(pid, { number, name });
-    this.#tracer?.resume(stop, { exit: exit || mapsCode || renames });
+    const returns = exit || mapsCode || renames;
+    if (returns) this.#calls.set(pid, { number, name });
+    this.#tracer?.resume(stop, { exit: returns });
+  }
+
+  /** What is wanted of a call, by what is attached. */
+  #wantedOf(number: number): WantedCall {
+    const known = this.#wanted.get(number);
+    if (known) return known;
+    const name = this.#points.callName(number);
+    const wanted: WantedCall = {
+      name,
+      enter: name === undefined ? undefined : this.#point("syscalls", `sys_enter_${name}`),
+      all: this.#point("raw_syscalls", "sys_enter"),
+      registers: this.#has("rawtracepoint:sys_enter"),
+      exit:
+        this.#has("rawtracepoint:sys_exit") ||
+        this.#has("tracepoint:raw_syscalls:sys_exit") ||
+        this.#has(`tracepoint:syscalls:sys_exit_${name}`),
+    };
+    this.#wanted.set(number, wanted);
+    return wanted;
   }
 
   #placeProbes(pid: number): void {
@@ -386,7 +399,6 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#forget(pid);
     this.#ends.get(pid)?.(end);
     this.#ends.delete(pid);
-    this.#raised = true;
   }
 
   #forget(pid: number): void {
@@ -437,8 +449,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   #fire(hook: string, context: Uint8Array, pid: number): void {
-    const ran = this.#host?.raise(hook, context, { task: this.#task(pid) });
-    if (ran !== undefined && ran > 0) this.#raised = true;
+    this.#host?.raise(hook, context, { task: this.#task(pid) });
   }
 
   #task(pid: number): ProcessTask {
@@ -448,6 +459,16 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#tasks.set(pid, task);
     return task;
   }
+}
+
+interface WantedCall {
+  readonly name: string | undefined;
+  readonly enter: Tracepoint | undefined;
+  readonly all: Tracepoint | undefined;
+  /** A raw tracepoint, which has the registers. */
+  readonly registers: boolean;
+  /** Its end, too. */
+  readonly exit: boolean;
 }
 
 interface OpenCall {

@@ -16,6 +16,9 @@ export interface Tracepoint {
   readonly event: string;
   readonly id: number;
   readonly fields: readonly RecordField[];
+  /** Without the texts behind it. */
+  readonly size: number;
+  readonly byName: ReadonlyMap<string, RecordField>;
 }
 
 /** Every record begins with them: include/linux/trace_events.h, struct trace_entry. */
@@ -183,7 +186,15 @@ export class Tracepoints {
   }
 
   #add(category: string, event: string, fields: readonly RecordField[]): void {
-    const point: Tracepoint = { category, event, id: this.#byId.size + 1, fields };
+    const end = Math.max(...fields.map(({ offset, size }) => offset + size));
+    const point: Tracepoint = {
+      category,
+      event,
+      id: this.#byId.size + 1,
+      fields,
+      size: Math.ceil(end / 4) * 4,
+      byName: new Map(fields.map((each) => [each.name.replace(/\[.*/, ""), each])),
+    };
     this.#byName.set(`${category}:${event}`, point);
     this.#byId.set(point.id, point);
   }
@@ -207,18 +218,17 @@ function fieldText({ type, name, offset, size, signed }: RecordField): string {
 export class RecordWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
-  readonly #fields: ReadonlyMap<string, RecordField>;
+  readonly #point: Tracepoint;
   #end: number;
 
   constructor(point: Tracepoint, pid: number, texts: readonly string[] = []) {
-    const fixed = Math.max(...point.fields.map(({ offset, size }) => offset + size));
-    this.#end = Math.ceil(fixed / 4) * 4;
+    this.#point = point;
+    this.#end = point.size;
     const room = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
     this.bytes = new Uint8Array(this.#end + room);
     this.#view = new DataView(this.bytes.buffer);
     this.#view.setUint16(0, point.id, true);
     this.#view.setInt32(4, pid, true);
-    this.#fields = new Map(point.fields.map((each) => [each.name.replace(/\[.*/, ""), each]));
   }
 
   number(name: string, value: number | bigint): this {
@@ -251,7 +261,7 @@ export class RecordWriter {
   }
 
   #field(name: string): RecordField {
-    const found = this.#fields.get(name);
+    const found = this.#point.byName.get(name);
     if (!found) throw new Error(`No field ${name}`);
     return found;
   }

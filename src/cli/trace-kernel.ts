@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import { BpfkitError } from "../errors.ts";
-import { SyscallError, type Kernel, type ProcessHost } from "../kernel/index.ts";
+import { SyscallError, type Kernel, type LeftProcesses, type ProcessHost } from "../kernel/index.ts";
 import { kernelName, openKernel, openTracingKernel } from "../open-kernel.ts";
 import { BPF_PROG_TYPE, ERRNO } from "../uapi/index.ts";
 import type { ParsedArguments } from "./arguments.ts";
@@ -45,10 +45,24 @@ async function embedded(btf: string | undefined): Promise<TraceKernel> {
     kernel,
     processes,
     [Symbol.dispose]: () => {
-      processes[Symbol.dispose]();
+      sayWhoIsLeft(processes.end());
       kernel[Symbol.dispose]();
     },
   };
+}
+
+/** Processes that go on, or cannot, when the session is over. */
+function sayWhoIsLeft({ kept, keeper, killed }: LeftProcesses): void {
+  if (keeper !== undefined)
+    writeSync(
+      2,
+      `What the command started still runs (${kept.join(", ")}); process ${keeper} stays with it until it ends\n`,
+    );
+  if (killed.length > 0)
+    writeSync(
+      2,
+      `What the command started was killed (${killed.join(", ")}): kernel.yama.ptrace_scope lets no other process stay with it\n`,
+    );
 }
 
 /** `mov r0, 0; exit` */

@@ -25,6 +25,7 @@ export type {
   Registers,
   ResumeOptions,
   StopRequest,
+  LeftProcesses,
   TracedCommand,
   TraceStop,
 } from "./process-tracer.ts";

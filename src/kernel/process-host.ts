@@ -1,4 +1,4 @@
-import type { TracedCommand } from "./process-tracer.ts";
+import type { LeftProcesses, TracedCommand } from "./process-tracer.ts";
 
 /** A process whose events are raised: a command that was started, or one that ran already. */
 export interface FollowedProcess {
@@ -21,4 +21,6 @@ export interface ProcessHost {
   follow(pid: number): FollowedProcess;
   /** Lets the processes go, and raises their events from now on. What is attached later is not seen. */
   go(): void;
+  /** Raises no more events and lets the processes go, but for commands that were started, which are killed. */
+  end(): LeftProcesses;
 }

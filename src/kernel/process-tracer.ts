@@ -4,8 +4,8 @@
  */
 export interface ProcessTracer extends Disposable {
   /**
-   * Starts a program, which waits before its execve until the first {@link wait}; it and all its descendants are
-   * killed when the tracer ends, however it ends.
+   * Starts a program, which waits before its execve until the first {@link wait}. It is killed when the tracer ends,
+   * however it ends.
    * @throws BpfkitError `ptrace/no-command`, `ptrace/refused`
    */
   start(command: TracedCommand): number;
@@ -37,8 +37,22 @@ export interface ProcessTracer extends Disposable {
   clearBreakpoint(process: number, address: bigint): void;
   /** struct siginfo (128 bytes) of a thread at a signal stop. */
   signalInfo(pid: number): Uint8Array | undefined;
+  /**
+   * Kills the commands that were started and still run, and lets all other processes go on; disposal does the same.
+   * Where it may be, those that need a tracer for the filter that they have get one that does nothing else.
+   */
+  end(): LeftProcesses;
   /** Threads that are traced now. */
   readonly size: number;
+}
+
+/** Processes that were still there when their tracer ended, by id. */
+export interface LeftProcesses {
+  /** They need a tracer, which is now the process `keeper`. */
+  readonly kept: readonly number[];
+  readonly keeper?: number;
+  /** They need one, but may not have any other: kernel.yama.ptrace_scope. */
+  readonly killed: readonly number[];
 }
 
 export interface TracedCommand {
@@ -50,6 +64,8 @@ export interface TracedCommand {
 export interface ProcessTracerOptions extends StopRequest {
   /** New processes and threads are traced as well. */
   readonly follow: boolean;
+  /** Signals to this process do not end a wait: for who does nothing but trace. */
+  readonly steady?: boolean;
 }
 
 export interface StopRequest {

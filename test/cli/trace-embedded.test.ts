@@ -1,5 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { copyForOthers } from "../copy-for-others.ts";
 
@@ -111,6 +113,51 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
     expect(value("in")).toBeGreaterThan(3);
     expect(value("out")).toBe(value("in"));
     expect([value("large") > 0, value("zero")]).toEqual([true, 0]);
+  });
+
+  test("what the command leaves behind goes on, and can still do what was traced", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bpfkit-left-"));
+    try {
+      const later = join(folder, "later");
+      const command = `sh -c '(sleep 0.7; /bin/sh -c "echo lives >${later}") & exit 0'`;
+      const script =
+        'tracepoint:syscalls:sys_enter_execve /str(args.filename) == "/bin/sh"/ { @later = count(); }';
+      const { code, out, err } = trace(["-q", "--kernel", "embedded", "-e", script, "-c", command]);
+      expect({ code, out: out.trim() }).toEqual({ code: 0, out: "" });
+      const [, keeper = "0"] =
+        /^What the command started still runs \([\d, ]+\); process (\d+) stays/m.exec(err) ?? [];
+      expect(Number(keeper)).toBeGreaterThan(0);
+      await expect
+        .poll(() => (existsSync(later) ? readFileSync(later, "utf8") : ""), { timeout: 5000 })
+        .toBe("lives\n");
+      // And nobody is left when it has ended.
+      await expect.poll(() => existsSync(`/proc/${keeper}`), { timeout: 5000 }).toBe(false);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("a process with threads is followed by its id, and goes on afterwards", async () => {
+    const text = `const { Worker } = require("node:worker_threads");
+      for (let n = 0; n < 3; n++)
+        new Worker('setInterval(() => require("node:fs").accessSync("/"), 5)', { eval: true });
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["-e", text], { stdio: "ignore" });
+    try {
+      await expect.poll(() => readdirSync(`/proc/${child.pid}/task`).length).toBeGreaterThan(4);
+      const script =
+        "tracepoint:syscalls:sys_enter_* /pid == $1/ { @threads[tid] = count(); @ = count(); } interval:ms:700 { exit(); }";
+      const pid = String(child.pid);
+      const { code, out, err } = trace(["-q", "--kernel", "embedded", "-e", script, "-p", pid, pid]);
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect([...out.matchAll(/^@threads\[/gm)].length).toBeGreaterThanOrEqual(3);
+      expect(readFileSync(`/proc/${child.pid}/status`, "latin1")).toMatch(
+        /^State:\s*[RS][^]*^TracerPid:\s*0$/m,
+      );
+      expect(child.exitCode).toBe(null);
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 
   test("the script's code, and a command that is not there", () => {

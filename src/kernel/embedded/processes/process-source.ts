@@ -3,6 +3,7 @@ import type {
   CallFilter,
   FollowedProcess,
   HostFiles,
+  LeftProcesses,
   ProcessEnd,
   ProcessHost,
   ProcessTracer,
@@ -139,10 +140,15 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     void this.#run();
   }
 
-  [Symbol.dispose](): void {
+  end(): LeftProcesses {
     this.#disposed = true;
-    this.#tracer?.[Symbol.dispose]();
+    const left = this.#tracer?.end();
     this.#tracer = undefined;
+    return left ?? { kept: [], killed: [] };
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
   }
 
   #openTracer(): ProcessTracer {

@@ -64,3 +64,6 @@ export const SIGNAL = {
   TTIN: 21,
   TTOU: 22,
 } as const;
+
+/** Signals that stop whole processes. */
+export const STOPPING: ReadonlySet<number> = new Set([SIGNAL.STOP, SIGNAL.TSTP, SIGNAL.TTIN, SIGNAL.TTOU]);

@@ -98,7 +98,7 @@ describe("a process that the tracer starts", () => {
     }
   });
 
-  test("is killed with all that it started when the tracer ends", (context) => {
+  test("is killed when the tracer ends, and what it started goes on", (context) => {
     const pids: number[] = [];
     {
       using tracer = open({ follow: true, calls: [] });
@@ -111,7 +111,15 @@ describe("a process that the tracer starts", () => {
         tracer.resume(stop);
       }
     }
-    expect(pids.filter(alive)).toEqual([]);
+    const [command, ...started] = pids;
+    try {
+      expect(alive(command!)).toBe(false);
+      expect(started.filter(alive)).toEqual(started);
+      for (const pid of started)
+        expect(readFileSync(`/proc/${pid}/status`, "latin1")).toMatch(/^State:\s*[RS][^]*^TracerPid:\s*0$/m);
+    } finally {
+      for (const pid of started) process.kill(pid, "SIGKILL");
+    }
   });
 
   test("hands on the standard files and the default actions of signals", (context) => {

@@ -3,6 +3,7 @@ import { BpfkitError } from "../../../errors.ts";
 import { ERRNO, errnoMessage, errnoName } from "../../../uapi/index.ts";
 import type {
   ForkKind,
+  LeftProcesses,
   ProcessTracer,
   ProcessTracerOptions,
   Registers,
@@ -18,11 +19,22 @@ import type { SyscallNumbers } from "../syscalls.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { encodeCallFilter, passesFilter } from "./call-filter.ts";
 import { Interruptible } from "./interruptible.ts";
+import { letGo } from "./letting-go.ts";
 import { ProcessMemory } from "./process-memory.ts";
 import { RegisterFile, REGISTERS } from "./registers.ts";
 import type { RegisterLayout } from "./registers.ts";
-import { PTRACE, PTRACE_EVENT, PTRACE_O, SIGNAL, SYSCALL_INFO, SYSCALL_INFO_OP, WAIT } from "./requests.ts";
+import {
+  PTRACE,
+  PTRACE_EVENT,
+  PTRACE_O,
+  SIGNAL,
+  STOPPING,
+  SYSCALL_INFO,
+  SYSCALL_INFO_OP,
+  WAIT,
+} from "./requests.ts";
 import { spawnStopped } from "./spawn-stopped.ts";
+import type { Tracee } from "./tracee.ts";
 
 const NT_PRSTATUS = 1;
 const SIGINFO_SIZE = 128;
@@ -32,24 +44,9 @@ const PR_SET_NO_NEW_PRIVS = 38;
 const SECCOMP_SET_MODE_FILTER = 1;
 /** Below the stack pointer the platform lets functions keep 128 bytes. */
 const RED_ZONE = 128n;
-/** How long letting go waits for threads that the kernel cannot stop just now. */
-const DETACH_PATIENCE_MS = 1000;
-
 /** How long a thread may take to stop, when others are stopped for it: it may run the kernel's code just now. */
 const FREEZE_ATTEMPTS = 20;
 const FREEZE_PAUSE_MS = 0.05;
-
-interface Tracee {
-  readonly pid: number;
-  /** The process whose thread it is. */
-  readonly process: number;
-  /** Started by this tracer, or a descendant of such a process. */
-  readonly owned: boolean;
-  /** Has a seccomp filter by which only wanted calls stop. */
-  filtered: boolean;
-  /** The stop at the exit of the call that it is in is wanted. */
-  inCall: boolean;
-}
 
 /**
  * Follows processes by ptrace(2).
@@ -74,6 +71,12 @@ class LinuxProcessTracer implements ProcessTracer {
   #stops: StopRequest;
   /** Started, and not yet let go. */
   readonly #held: Tracee[] = [];
+  readonly #commands = new Set<number>();
+  readonly #steady: boolean;
+  /** Seen before their parents told of them. */
+  readonly #earlyBorn = new Set<number>();
+  /** Children of vfork(2) that have not yet become another program. */
+  readonly #borrowing = new Set<number>();
   readonly #memory: ProcessMemory;
   readonly #breakpoints: Breakpoints;
   /** From the first wait on, when the listeners of signals are there. */
@@ -99,6 +102,7 @@ class LinuxProcessTracer implements ProcessTracer {
     this.#numbers = numbers;
     this.#layout = layout;
     this.#follow = options.follow;
+    this.#steady = options.steady === true;
     this.#stops = options;
     this.#memory = new ProcessMemory(native, numbers);
     this.#breakpoints = new Breakpoints(layout, this);
@@ -120,6 +124,7 @@ class LinuxProcessTracer implements ProcessTracer {
       this.#native.syscall(this.#numbers.kill, pid, SIGNAL.CONT);
       this.#prepare(pid);
       this.#held.push(tracee);
+      this.#commands.add(pid);
       return pid;
     } catch (error) {
       this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
@@ -148,7 +153,7 @@ class LinuxProcessTracer implements ProcessTracer {
   }
 
   wait(): TraceStop | "interrupted" | undefined {
-    this.#interruptible ??= new Interruptible(this.#native, this.#numbers);
+    if (!this.#steady) this.#interruptible ??= new Interruptible(this.#native, this.#numbers);
     for (const tracee of this.#held.splice(0)) this.#release(tracee);
     for (;;) {
       const stop = this.#next(0);
@@ -167,18 +172,27 @@ class LinuxProcessTracer implements ProcessTracer {
   /** `nothing`: a stop that concerns nobody; `idle`: none, or a signal came. */
   #next(options: number): TraceStop | "nothing" | "idle" | undefined {
     const early = this.#early.shift();
-    if (early) return this.#decode(...early) ?? "nothing";
+    if (early) return this.#told(...early);
     if (this.#tracees.size === 0) return undefined;
     const pid = this.#wait4(-1, WAIT.NOTHREAD | options);
-    if (pid > 0) return this.#decode(pid, this.#status[0]!) ?? "nothing";
+    if (pid > 0) return this.#told(pid, this.#status[0]!);
     if (pid === 0 || this.#native.errno() === ERRNO.EINTR) return "idle";
     this.#tracees.clear();
     return undefined;
   }
 
+  #told(pid: number, status: number): TraceStop | "nothing" {
+    const stop = this.#decode(pid, status);
+    const tracee = stop && this.#tracees.get(stop.pid);
+    if (tracee) tracee.told = true;
+    return stop ?? "nothing";
+  }
+
   resume(stop: TraceStop, options: ResumeOptions = {}): void {
     const tracee = this.#tracees.get(stop.pid);
     if (!tracee || stop.kind === "exited" || stop.kind === "killed") return;
+    tracee.told = false;
+    tracee.listening = stop.kind === "groupStop";
     if (stop.kind === "groupStop") {
       this.#ptrace(PTRACE.LISTEN, stop.pid, 0, 0);
       return;
@@ -234,59 +248,60 @@ class LinuxProcessTracer implements ProcessTracer {
     return failed ? undefined : bytes;
   }
 
-  [Symbol.dispose](): void {
-    this.#early.length = 0;
+  end(): LeftProcesses {
     try {
-      for (const { pid, owned } of this.#tracees.values())
-        if (owned) this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
-        else {
-          this.#breakpoints.removeAll(pid);
-          this.#ptrace(PTRACE.INTERRUPT, pid, 0, 0);
-        }
-      this.#letGo();
+      return letGo(
+        {
+          tracees: this.#tracees,
+          borrowing: this.#borrowing,
+          ptrace: (request, pid, data) => this.#ptrace(request, pid, 0, data),
+          kill: (pid, signal) => void this.#native.syscall(this.#numbers.kill, pid, signal),
+          next: () => this.#poll(),
+          child: (pid) => this.#heldChild(pid),
+          adopt: (pid) => this.#newcomer(pid),
+          forget: (pid) => void this.#tracees.delete(pid),
+          clearBreakpoints: (process) => this.#breakpoints.removeAll(process),
+          stepBack: (tracee) => this.#atBreakpoint(tracee) !== undefined,
+        },
+        this.#commands,
+      );
     } finally {
+      this.#tracees.clear();
       this.#interruptible?.[Symbol.dispose]();
+      this.#interruptible = undefined;
     }
   }
 
-  /** Waits for the threads to stop or end. What is still there after a while the kernel lets go with this thread. */
-  #letGo(): void {
-    const end = Date.now() + DETACH_PATIENCE_MS;
-    while (this.#tracees.size > 0 && Date.now() < end) {
-      const pid = this.#wait4(-1, WAIT.NOTHREAD | WAIT.NOHANG);
-      if (pid === 0) {
-        Atomics.wait(this.#pause, 0, 0, 1);
-        continue;
-      }
-      if (pid < 0) {
-        if (this.#native.errno() === ERRNO.EINTR) continue;
-        break;
-      }
-      const status = this.#status[0]!;
-      const tracee = this.#tracees.get(pid);
-      if ((status & 0xff) !== 0x7f) {
-        this.#tracees.delete(pid);
-        continue;
-      }
-      if (tracee?.owned === true) {
-        this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
-        // Killed processes, too, stop at their end.
-        this.#ptrace(PTRACE.CONT, pid, 0, 0);
-        continue;
-      }
-      const stopSignal = (status >> 8) & 0xff;
-      // A breakpoint that was met on the way is behind it now.
-      const met =
-        tracee !== undefined && status >> 8 === SIGNAL.TRAP && this.#atBreakpoint(tracee) !== undefined;
-      const delivered = status >> 16 === 0 && stopSignal !== (SIGNAL.TRAP | 0x80) && !met ? stopSignal : 0;
-      this.#ptrace(PTRACE.DETACH, pid, 0, delivered);
-      this.#tracees.delete(pid);
-    }
-    this.#tracees.clear();
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
+  #heldChild(pid: number): number | undefined {
+    const child = Number(this.#eventMessage(pid));
+    return new RegExp(`^State:\\s*[^ZX][^]*^TracerPid:\\s*${process.pid}$`, "m").test(readStatus(child))
+      ? child
+      : undefined;
+  }
+
+  #poll(): readonly [pid: number, status: number] | undefined | "nobody" {
+    const early = this.#early.shift();
+    if (early) return early;
+    const pid = this.#wait4(-1, WAIT.NOTHREAD | WAIT.NOHANG);
+    if (pid > 0) return [pid, this.#status[0]!];
+    return pid === 0 || this.#native.errno() === ERRNO.EINTR ? undefined : "nobody";
   }
 
   #add(pid: number, process: number, owned: boolean, filtered = false): Tracee {
-    const tracee: Tracee = { pid, process, owned, filtered, inCall: false };
+    const tracee: Tracee = {
+      pid,
+      process,
+      owned,
+      filtered,
+      inCall: false,
+      fresh: false,
+      told: false,
+      listening: false,
+    };
     this.#tracees.set(pid, tracee);
     return tracee;
   }
@@ -365,7 +380,8 @@ class LinuxProcessTracer implements ProcessTracer {
       this.#registerSet(PTRACE.SETREGSET, pid, enteredNumber.set, none);
     }
     this.#toNextCallStop(pid);
-    tracee.filtered = this.#install(pid, again, encodeCallFilter(calls, this.#layout.audit));
+    if (calls === "all" || calls.length > 0)
+      tracee.filtered = this.#install(pid, again, encodeCallFilter(calls, this.#layout.audit));
     this.setRegisters(pid, again);
     this.#continue(tracee, 0);
   }
@@ -427,7 +443,7 @@ class LinuxProcessTracer implements ProcessTracer {
     const signal = (status >> 8) & 0xff;
     const event = (status >> 16) & 0xff;
     const known = this.#tracees.get(pid);
-    if (!known && event !== PTRACE_EVENT.EXEC) return this.#adopt(pid);
+    if (known?.fresh === true || (!known && event !== PTRACE_EVENT.EXEC)) return this.#adopt(pid);
     if (event === 0) {
       if (signal === (SIGNAL.TRAP | 0x80)) return this.#callStop(known!);
       if (signal === SIGNAL.TRAP && this.#breakpoints.any(known!.process)) {
@@ -452,13 +468,7 @@ class LinuxProcessTracer implements ProcessTracer {
           return { kind: "exiting", pid, status: Number(this.#eventMessage(pid)) };
         break;
       case PTRACE_EVENT.STOP:
-        if (
-          signal === SIGNAL.STOP ||
-          signal === SIGNAL.TSTP ||
-          signal === SIGNAL.TTIN ||
-          signal === SIGNAL.TTOU
-        )
-          return { kind: "groupStop", pid, signal };
+        if (STOPPING.has(signal)) return { kind: "groupStop", pid, signal };
         break;
     }
     this.#continue(known!, 0);
@@ -532,6 +542,7 @@ class LinuxProcessTracer implements ProcessTracer {
     const known = this.#tracees.get(pid);
     if (!known) return undefined;
     this.#tracees.delete(pid);
+    this.#borrowing.delete(pid);
     if (known.process === pid) this.#breakpoints.forget(pid);
     const signal = status & 0x7f;
     return signal === 0
@@ -541,6 +552,16 @@ class LinuxProcessTracer implements ProcessTracer {
 
   /** A thread's first stop, which may come before its parent tells of it. */
   #adopt(pid: number): TraceStop {
+    const known = this.#tracees.get(pid);
+    if (known) known.fresh = false;
+    else {
+      this.#newcomer(pid);
+      this.#earlyBorn.add(pid);
+    }
+    return { kind: "attached", pid };
+  }
+
+  #newcomer(pid: number): Tracee {
     // What it inherits is its creator's: the thread's own group or parent.
     const status = readStatus(pid);
     const group = Number(/^Tgid:\s*(\d+)/m.exec(status)?.[1] ?? 0);
@@ -548,18 +569,20 @@ class LinuxProcessTracer implements ProcessTracer {
     const from = this.#tracees.get(group === pid ? parent : group) ?? [...this.#tracees.values()][0];
     const process = group === 0 ? pid : group;
     if (process === pid && from) this.#breakpoints.inherit(from.process, pid);
-    this.#add(pid, process, from?.owned ?? false, from?.filtered ?? false);
-    return { kind: "attached", pid };
+    return this.#add(pid, process, from?.owned ?? false, from?.filtered ?? false);
   }
 
   #forked(tracee: Tracee, how: ForkKind): TraceStop {
     const child = Number(this.#eventMessage(tracee.pid));
+    if (how === "vfork") this.#borrowing.add(child);
+    if (!this.#earlyBorn.delete(child)) this.#newcomer(child).fresh = true;
     return { kind: "fork", pid: tracee.pid, child, how };
   }
 
   /** execve ends the other threads, and the caller takes the id of the process. */
   #executed(pid: number): TraceStop {
     const former = Number(this.#eventMessage(pid));
+    this.#borrowing.delete(pid);
     const caller = this.#tracees.get(former);
     if (former !== pid && caller) {
       this.#tracees.delete(former);

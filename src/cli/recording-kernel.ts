@@ -4,7 +4,7 @@ import { RecordingWriter } from "../recording/index.ts";
 import { usageError, type ParsedArguments } from "./arguments.ts";
 import type { Invocation } from "./command.ts";
 import { openRecording, RecordingOutput } from "./recording-file.ts";
-import type { TraceKernel } from "./trace-kernel.ts";
+import { whoIsLeft, type TraceKernel } from "./trace-kernel.ts";
 import { version } from "./version.ts";
 
 /** The embedded kernel, whose events go into a file. */
@@ -33,8 +33,8 @@ export async function recorder(
       processes,
       // The end is written before it is told how much there is.
       remarks: () => {
-        processes[Symbol.dispose]();
-        return [`Recorded ${writer.events} events in ${writer.bytes} bytes: ${path}`];
+        const left = whoIsLeft(processes.end());
+        return [...left, `Recorded ${writer.events} events in ${writer.bytes} bytes: ${path}`];
       },
       [Symbol.dispose]: () => resources[Symbol.dispose](),
     };

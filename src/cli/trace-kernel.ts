@@ -44,25 +44,19 @@ async function embedded(btf: string | undefined): Promise<TraceKernel> {
   return {
     kernel,
     processes,
+    remarks: () => whoIsLeft(processes.end()),
     [Symbol.dispose]: () => {
-      sayWhoIsLeft(processes.end());
+      processes[Symbol.dispose]();
       kernel[Symbol.dispose]();
     },
   };
 }
 
-/** Processes that go on, or cannot, when the session is over. */
-function sayWhoIsLeft({ kept, keeper, killed }: LeftProcesses): void {
-  if (keeper !== undefined)
-    writeSync(
-      2,
-      `What the command started still runs (${kept.join(", ")}); process ${keeper} stays with it until it ends\n`,
-    );
-  if (killed.length > 0)
-    writeSync(
-      2,
-      `What the command started was killed (${killed.join(", ")}): kernel.yama.ptrace_scope lets no other process stay with it\n`,
-    );
+/** What is to be said of processes that go on, or cannot, when the session is over. */
+export function whoIsLeft({ kept, keeper, killed }: LeftProcesses): string[] {
+  const stays = `What the command started still runs (${kept.join(", ")}); process ${keeper} stays with it until it ends`;
+  const gone = `What the command started was killed (${killed.join(", ")}): kernel.yama.ptrace_scope lets no other process stay with it`;
+  return [...(keeper === undefined ? [] : [stays]), ...(killed.length > 0 ? [gone] : [])];
 }
 
 /** `mov r0, 0; exit` */

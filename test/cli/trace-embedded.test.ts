@@ -122,7 +122,7 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
       const command = `sh -c '(sleep 0.7; /bin/sh -c "echo lives >${later}") & exit 0'`;
       const script =
         'tracepoint:syscalls:sys_enter_execve /str(args.filename) == "/bin/sh"/ { @later = count(); }';
-      const { code, out, err } = trace(["-q", "--kernel", "embedded", "-e", script, "-c", command]);
+      const { code, out, err } = trace(["--kernel", "embedded", "-e", script, "-c", command]);
       expect({ code, out: out.trim() }).toEqual({ code: 0, out: "" });
       const [, keeper = "0"] =
         /^What the command started still runs \([\d, ]+\); process (\d+) stays/m.exec(err) ?? [];

@@ -86,6 +86,7 @@ function sharedHost(processes: ProcessHost, sessions: number): ProcessHost {
   return {
     startCommand: (line) => (command ??= processes.startCommand(line)),
     follow: (pid) => processes.follow(pid),
+    end: () => processes.end(),
     go() {
       waiting++;
       if (waiting === sessions) processes.go();

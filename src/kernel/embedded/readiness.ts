@@ -31,8 +31,7 @@ export class Readiness {
     for (const watchers of this.#watchers.values()) {
       for (const watcher of watchers) {
         if (!watcher.scheduled) continue;
-        clearImmediate(watcher.scheduled);
-        watcher.scheduled = undefined;
+        this.#unschedule(watcher);
         while (watcher.readable()) {
           any = true;
           watcher.ready();
@@ -60,15 +59,18 @@ export class Readiness {
       },
       [Symbol.dispose]: () => {
         clearInterval(alive);
-        if (watcher.scheduled) {
-          clearImmediate(watcher.scheduled);
-          this.#scheduled--;
-        }
-        watcher.scheduled = undefined;
+        this.#unschedule(watcher);
         watchers.delete(watcher);
         if (watchers.size === 0) this.#watchers.delete(object);
       },
     };
+  }
+
+  #unschedule(watcher: Watcher): void {
+    if (!watcher.scheduled) return;
+    clearImmediate(watcher.scheduled);
+    watcher.scheduled = undefined;
+    this.#scheduled--;
   }
 
   #schedule(watcher: Watcher): void {

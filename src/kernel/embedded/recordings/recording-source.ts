@@ -1,5 +1,12 @@
 import type { Environment, EventEntry, MemoryPiece, RecordingWriter } from "../../../recording/index.ts";
-import type { FollowedProcess, HostFiles, ProcessEnd, ProcessHost, TracedCommand } from "../../index.ts";
+import type {
+  FollowedProcess,
+  HostFiles,
+  LeftProcesses,
+  ProcessEnd,
+  ProcessHost,
+  TracedCommand,
+} from "../../index.ts";
 import { hookName } from "../events/index.ts";
 import { readText } from "../processes/proc-files.ts";
 import { Tracepoints } from "../processes/tracepoints.ts";
@@ -99,6 +106,9 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
     this.#inner.start({
       memory: host.memory,
       raise: (hook, context, options) => this.#raise(hook, context, options),
+      get waiting() {
+        return host.waiting;
+      },
       settle: () => host.settle(),
       stopped: () => this.#stopped(),
     });
@@ -137,12 +147,16 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
   }
 
   /** The end of the recording; what comes behind is not in it. */
-  [Symbol.dispose](): void {
+  end(): LeftProcesses {
     this.#end();
     clearTimeout(this.#alarm);
     clearInterval(this.#flusher);
     for (const each of this.#attached.splice(0)) each[Symbol.dispose]();
-    this.#inner[Symbol.dispose]();
+    return this.#inner.end();
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
   }
 
   #followed({ pid, ended }: FollowedProcess): FollowedProcess {

@@ -1,6 +1,6 @@
 import { BpfkitError } from "../../../errors.ts";
 import type { EventEntry, RecordingReader } from "../../../recording/index.ts";
-import type { FollowedProcess, ProcessEnd, ProcessHost } from "../../index.ts";
+import type { FollowedProcess, LeftProcesses, ProcessEnd, ProcessHost } from "../../index.ts";
 import { hookName } from "../events/index.ts";
 import type { EventHost, EventSource, Hook, Task } from "../events/index.ts";
 import { TaskTable } from "../processes/task-table.ts";
@@ -149,9 +149,14 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
     );
   }
 
-  [Symbol.dispose](): void {
+  end(): LeftProcesses {
     this.#disposed = true;
     this.#finish(THE_END);
+    return { kept: [], killed: [] };
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
   }
 
   async #run(): Promise<void> {

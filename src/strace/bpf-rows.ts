@@ -289,7 +289,7 @@ export const COMMANDS: Readonly<Partial<Record<BpfCommandName, CommandRow>>> = {
   TASK_FD_QUERY: {
     member: "task_fd_query",
     rows: [
-      ["pid", unsigned],
+      ["pid", signed],
       ["fd", descriptor],
       ["flags", unsigned],
       ["buf_len", inOut(unsigned)],

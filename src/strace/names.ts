@@ -81,9 +81,9 @@ export const UPDATE_FLAG: Names = {
 };
 export const LOOKUP_FLAG: Names = names("BPF_", {
   ANY: BPF_ANY,
-  F_LOCK: BPF_F.LOCK,
-  F_CPU: BPF_F.CPU,
   F_ALL_CPUS: BPF_F.ALL_CPUS,
+  F_CPU: BPF_F.CPU,
+  F_LOCK: BPF_F.LOCK,
 });
 export const ATTACH_FLAG: Names = names("BPF_F_", BPF_ATTACH_FLAG);
 export const QUERY_FLAG: Names = names("BPF_F_QUERY_", { EFFECTIVE: 1 });

@@ -72,8 +72,9 @@ export const commands: readonly CommandRow[] = [
   },
   {
     name: "record",
-    summary: "keep the raw events of a command or a process in a file, for scripts to run over later",
-    usage: "-o FILE [OPTION...] {-c COMMAND | -p PID | COMMAND [ARGUMENT...]}",
+    summary:
+      "keep the raw events of a command, a process or the system in a file, for scripts to run over later",
+    usage: "-o FILE [OPTION...] {-c COMMAND | -p PID | -a | COMMAND [ARGUMENT...]}",
     options: recordOptions,
     examples: [
       [

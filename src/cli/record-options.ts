@@ -10,7 +10,12 @@ const snap: OptionRow = {
 export const recordOptions: readonly OptionRow[] = [
   { name: "output", short: "o", value: "FILE", summary: "the recording to write" },
   { name: "cmd", short: "c", value: "COMMAND", summary: "record a command, from its start to its end" },
-  { name: "pid", short: "p", value: "PID", summary: "record a process, until it ends or Ctrl-C" },
+  {
+    name: "pid",
+    short: "p",
+    value: "PID",
+    summary: "record a process and what it starts, until it ends or Ctrl-C",
+  },
   {
     name: "event",
     short: "e",
@@ -18,6 +23,19 @@ export const recordOptions: readonly OptionRow[] = [
     summary: "record these probes (as in a script, with * and commas), and forks, execs and ends",
   },
   snap,
+  {
+    name: "all",
+    short: "a",
+    summary: "record the whole system, until Ctrl-C (the running kernel alone)",
+  },
+  {
+    name: "kernel",
+    value: "KERNEL",
+    choices: ["linux", "embedded"],
+    summary:
+      "linux, by programs in it; or embedded, which needs no rights and follows the processes by ptrace",
+  },
+  { name: "ring", value: "MIB", summary: "room between the kernel and the file (16): a power of two" },
   { name: "quiet", short: "q", summary: "no messages about the run" },
   { name: "help", short: "h", summary: "show this help" },
 ];

@@ -1,3 +1,4 @@
+import type { Kernel, ProcessHost } from "../kernel/index.ts";
 import { openRecordingTracer, openReplay } from "../open-kernel.ts";
 import { DisposalStack } from "../util/index.ts";
 import { RecordingWriter } from "../recording/index.ts";
@@ -8,14 +9,20 @@ import { whoIsLeft, type TraceKernel } from "./trace-kernel.ts";
 import { version } from "./version.ts";
 
 /** The embedded kernel, whose events go into a file. */
-export async function recorder(
+export interface Recorder extends Disposable {
+  readonly kernel: Kernel;
+  readonly processes: ProcessHost;
+  readonly writer: RecordingWriter;
+  /** Writes what is left, and the end; gives what is to be said of processes that go on. */
+  finish(): readonly string[];
+}
+
+export async function openRecorder(
   path: string,
   { options }: ParsedArguments,
   events: "all" | "processes",
   invocation: Invocation,
-): Promise<TraceKernel> {
-  if (options.get("kernel") === "linux")
-    throw usageError("Option --record is for the embedded kernel: leave --kernel out", invocation);
+): Promise<Recorder> {
   const resources = new DisposalStack();
   try {
     const file = resources.use(new RecordingOutput(path));
@@ -31,11 +38,8 @@ export async function recorder(
     return {
       kernel,
       processes,
-      // The end is written before it is told how much there is.
-      remarks: () => {
-        const left = whoIsLeft(processes.end());
-        return [...left, `Recorded ${writer.events} events in ${writer.bytes} bytes: ${path}`];
-      },
+      writer,
+      finish: () => whoIsLeft(processes.end()),
       [Symbol.dispose]: () => resources[Symbol.dispose](),
     };
   } catch (error) {
@@ -44,10 +48,32 @@ export async function recorder(
   }
 }
 
+/** The same for a script that runs meanwhile. */
+export async function recordedRun(
+  path: string,
+  parsed: ParsedArguments,
+  invocation: Invocation,
+): Promise<TraceKernel> {
+  if (parsed.options.get("kernel") === "linux")
+    throw usageError("Option --record is for the embedded kernel: leave --kernel out", invocation);
+  const recorder = await openRecorder(path, parsed, "all", invocation);
+  const { kernel, processes, writer } = recorder;
+  return {
+    kernel,
+    processes,
+    // The end is written before it is told how much there is.
+    remarks: () => {
+      const left = recorder.finish();
+      return [...left, `Recorded ${writer.events} events in ${writer.bytes} bytes: ${path}`];
+    },
+    [Symbol.dispose]: () => recorder[Symbol.dispose](),
+  };
+}
+
 const SNAP = 512;
 const MOST_SNAP = 1024 * 1024;
 
-function snapSize(text: string | undefined, invocation: Invocation): number {
+export function snapSize(text: string | undefined, invocation: Invocation): number {
   if (text === undefined) return SNAP;
   const size = Number(text);
   if (/^\d+$/.test(text) && size <= MOST_SNAP) return size;

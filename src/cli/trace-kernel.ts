@@ -63,7 +63,7 @@ export function whoIsLeft({ kept, keeper, killed }: LeftProcesses): string[] {
 const NOTHING = Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
 
 /** What the kernel answers to the smallest tracing program, if it does not take it. */
-function refusalOf(kernel: Kernel): string | undefined {
+export function refusalOf(kernel: Kernel): string | undefined {
   try {
     const prog_type = BPF_PROG_TYPE.RAW_TRACEPOINT;
     kernel.close(kernel.bpf("PROG_LOAD", { prog_type, insns: NOTHING, license: "GPL" }));

@@ -51,9 +51,19 @@ describe.skipIf(process.platform !== "linux")("record, and trace --replay", () =
   const file = join(folder, "make.rec");
 
   test("a command is recorded, and a script that came later runs over it", () => {
-    const run = bpfkit(["record", "-o", file, "--", "sh", "-c", "/bin/true; cat '/etc/hostname'; exit 3"]);
+    const run = bpfkit([
+      "record",
+      "--kernel",
+      "embedded",
+      "-o",
+      file,
+      "--",
+      "sh",
+      "-c",
+      "/bin/true; cat '/etc/hostname'; exit 3",
+    ]);
     expect(run).toMatchObject({ code: 0, out: readFileSync("/etc/hostname", "utf8") });
-    expect(run.err).toMatch(/^Recorded \d+ events in \d+ bytes: /);
+    expect(run.err).toMatch(/^Recording\nRecorded \d+ events in \d+ bytes: /);
     const { code, out, err } = bpfkit(["trace", "-q", "--replay", file, CREATION]);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain("TIME      PID    CGROUP");
@@ -89,9 +99,13 @@ describe.skipIf(process.platform !== "linux")("record, and trace --replay", () =
   test("what a killed recorder leaves can be read, and that it is not all is said", async () => {
     const cut = join(folder, "killed.rec");
     const busy = "while :; do /bin/true; done";
-    const child = spawn(process.execPath, [BPFKIT, "record", "-o", cut, "--", "sh", "-c", busy], {
-      stdio: "ignore",
-    });
+    const child = spawn(
+      process.execPath,
+      [BPFKIT, "record", "--kernel", "embedded", "-o", cut, "--", "sh", "-c", busy],
+      {
+        stdio: "ignore",
+      },
+    );
     const exit = once(child, "exit");
     // The first second's events are in the file before the recorder dies.
     for (let size = 0; size < 20_000; size = statSync(cut, { throwIfNoEntry: false })?.size ?? 0)
@@ -144,7 +158,7 @@ describe.skipIf(process.platform !== "linux")("record, and trace --replay", () =
     ["another file", ["trace", "--replay", "/etc/passwd", "-e", "BEGIN { }"], "This is no recording"],
     ["a command to replay", ["trace", "--replay", "x", "-c", "ls", "-e", "BEGIN { }"], "leave --cmd out"],
     ["nowhere to record to", ["record", "--", "ls"], "Nowhere to record to"],
-    ["nothing to record", ["record", "-o", join(folder, "x.rec")], "Nothing to record"],
+    ["nothing to record", ["record", "-o", join(folder, "x.rec")], "Give one of a command"],
     ["no such program", ["record", "-o", join(folder, "x.rec"), "--", "no-such"], 'no program "no-such"'],
     ["no event 0", ["trace", "--replay", "x", "--at", "0", "-e", "BEGIN { }"], "Option --at takes"],
     ["--at of a live run", ["trace", "--at", "5", "-e", "BEGIN { }"], "--at goes with --replay"],

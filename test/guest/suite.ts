@@ -10,6 +10,7 @@ import { replacing } from "./scenarios/freplace.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
 import { programs } from "./scenarios/programs.ts";
+import { recordings } from "./scenarios/recordings.ts";
 import { running } from "./scenarios/run.ts";
 import { sessions } from "./scenarios/sessions.ts";
 import { Unavailable } from "./unavailable.ts";
@@ -23,6 +24,7 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   attachment,
   running,
   programs,
+  recordings,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;

@@ -1,17 +1,15 @@
-import { once } from "node:events";
 import { writeSync } from "node:fs";
-import { Features } from "../../loader/index.ts";
-import type { Reporter } from "../../report/index.ts";
-import { commandOf, TraceSession } from "../../trace/index.ts";
+import { BpfkitError } from "../../errors.ts";
+import { kernelName, openKernel } from "../../open-kernel.ts";
 import { parseArguments, usageError, type ParsedArguments } from "../arguments.ts";
 import type { Invocation } from "../command.ts";
 import { processId } from "../parameters.ts";
 import { recordOptions } from "../record-options.ts";
+import type { RecordRequest, RecordResult } from "../record-request.ts";
 import { onStopSignals } from "../stop-signals.ts";
-import { recorder } from "../recording-kernel.ts";
-import type { TraceKernel } from "../trace-kernel.ts";
+import { refusalOf } from "../trace-kernel.ts";
 
-/** `record`: keeps the raw events of a command or a process in a file. */
+/** `record`: keeps the raw events of a command, a process or the whole system in a file. */
 export async function record(args: readonly string[], invocation: Invocation): Promise<number> {
   const parsed = parseArguments(args, recordOptions, invocation);
   const { options } = parsed;
@@ -23,14 +21,62 @@ export async function record(args: readonly string[], invocation: Invocation): P
   if (path === undefined) throw usageError("Nowhere to record to: give -o FILE", invocation);
   const command = commandLine(parsed);
   const pid = processId(options.get("pid"), invocation);
-  if ((command === undefined) === (pid === undefined))
-    throw usageError("Nothing to record: give a command (-c COMMAND) or a process (-p PID)", invocation);
-  const probes = options.get("event");
-  using opened = await recorder(path, parsed, probes === undefined ? "all" : "processes", invocation);
-  if (probes === undefined) await recordAll(opened, command, pid);
-  else await recordProbes(opened, probes, command, pid);
-  if (!options.has("quiet")) for (const remark of opened.remarks?.() ?? []) writeSync(2, `${remark}\n`);
+  const all = options.has("all");
+  if ([command !== undefined, pid !== undefined, all].filter(Boolean).length !== 1)
+    throw usageError(
+      "Give one of a command (-c COMMAND), a process (-p PID), all there are (-a)",
+      invocation,
+    );
+  const stop = new AbortController();
+  using _signals = onStopSignals(() => stop.abort());
+  const quiet = options.has("quiet");
+  const say = quiet ? (): void => undefined : message;
+  const request: RecordRequest = {
+    path,
+    command,
+    pid,
+    probes: options.get("event"),
+    stop: stop.signal,
+    began: () => say(command === undefined ? "Recording, until Ctrl-C" : "Recording"),
+  };
+  const { events, bytes, lost, remarks = [] } = await run(request, parsed, invocation, say);
+  remarks.forEach(say);
+  say(`Recorded ${events} events in ${bytes} bytes: ${path}`);
+  if (lost > 0n) say(`${lost} events were lost: give more room with --ring`);
   return 0;
+}
+
+/** On the running kernel, or, where that refuses programs, on the embedded one. */
+async function run(
+  request: RecordRequest,
+  parsed: ParsedArguments,
+  invocation: Invocation,
+  say: (line: string) => void,
+): Promise<RecordResult> {
+  const choice = parsed.options.get("kernel") ?? (process.env["BPFKIT_KERNEL"] || undefined);
+  if (choice !== undefined && kernelName(choice) === "embedded") return embedded(request, parsed, invocation);
+  using kernel = await openKernel({ kernel: "linux" });
+  const refusal = choice === undefined ? refusalOf(kernel) : undefined;
+  if (refusal === undefined) {
+    const { recordKernel } = await import("../record-kernel.ts");
+    return recordKernel(request, kernel, parsed, invocation);
+  }
+  say(`bpf(2) is refused here (${refusal}): recording under ptrace`);
+  return embedded(request, parsed, invocation);
+}
+
+async function embedded(
+  request: RecordRequest,
+  parsed: ParsedArguments,
+  invocation: Invocation,
+): Promise<RecordResult> {
+  if (request.command === undefined && request.pid === undefined)
+    throw new BpfkitError("The whole system can be recorded by the running kernel alone", {
+      code: "record/all",
+      hints: ["Run as root, or with CAP_BPF and CAP_PERFMON", "Or record a command or a process"],
+    });
+  const { recordEmbedded } = await import("../record-embedded.ts");
+  return recordEmbedded(request, parsed, invocation);
 }
 
 /** `-c COMMAND`, or the words behind the options. */
@@ -40,61 +86,6 @@ function commandLine({ options, positionals, rest }: ParsedArguments): string | 
   return words.map((word) => (word === "" ? "''" : word.replace(/[\s"'\\]/g, String.raw`\$&`))).join(" ");
 }
 
-async function recordAll(
-  { processes }: TraceKernel,
-  command: string | undefined,
-  pid: number | undefined,
-): Promise<void> {
-  const followed =
-    pid === undefined ? processes?.startCommand(commandOf(command ?? "")) : processes?.follow(pid);
-  const stop = new AbortController();
-  using _signals = onStopSignals(() => stop.abort());
-  processes?.go();
-  await Promise.race([followed?.ended, once(stop.signal, "abort")]);
+function message(line: string): void {
+  writeSync(2, `${line}\n`);
 }
-
-/** Probes without actions: their events are what is wanted. */
-async function recordProbes(
-  { kernel, processes }: TraceKernel,
-  probes: string,
-  command: string | undefined,
-  pid: number | undefined,
-): Promise<void> {
-  const features = new Features(kernel);
-  const { compileHere } = await import("../script.ts");
-  const { object, plan } = compileHere({
-    source: { name: "-e", text: `${probes} {}` },
-    kernel,
-    features,
-    positional: [],
-    named: {},
-    unsafe: false,
-    warnings: false,
-    child: command !== undefined,
-    pid,
-    printIr: false,
-  });
-  const session = new TraceSession(object, plan, {
-    kernel,
-    features,
-    reporter: () => SILENT,
-    ...(processes && { processes }),
-    ...(pid !== undefined && { pid }),
-    ...(command !== undefined && { command }),
-  });
-  using _signals = onStopSignals(() => session.stop());
-  await session.run();
-}
-
-const SILENT: Reporter = {
-  encoding: "latin1",
-  handler: () => () => undefined,
-  map: () => undefined,
-  value: () => undefined,
-  content: () => undefined,
-  attached: () => undefined,
-  lost: () => undefined,
-  missed: () => undefined,
-  diagnostic: () => undefined,
-  end: () => undefined,
-};

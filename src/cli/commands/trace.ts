@@ -71,9 +71,9 @@ async function kernelOf(
   if (options.has("at") && replay === undefined)
     throw usageError("Option --at goes with --replay", invocation);
   if (replay === undefined && record === undefined) return openTraceKernel(parsed, btf);
-  const { recordedKernel, recorder } = await import("../recording-kernel.ts");
+  const { recordedKernel, recordedRun } = await import("../recording-kernel.ts");
   return replay === undefined
-    ? recorder(record ?? "", parsed, "all", invocation)
+    ? recordedRun(record ?? "", parsed, invocation)
     : recordedKernel(replay, parsed, invocation);
 }
 

@@ -9,8 +9,13 @@ export { VirtualClock } from "./events/index.ts";
 export type { FunctionCoverage, LineCoverage, ProgramCoverage } from "./programs/coverage.ts";
 export type { Memory } from "./memory.ts";
 export { ProcessSource } from "./processes/process-source.ts";
+export { procFacts } from "./processes/process-facts.ts";
+export type { ProcessFacts } from "./processes/process-facts.ts";
+export { SYSCALL_TABLE } from "./processes/generated/syscalls.ts";
+export { KeptFacts } from "./recordings/kept-facts.ts";
 export { openRecordingKernel } from "./recordings/open-recording.ts";
 export type { RecordingKernel, RecordingKernelOptions } from "./recordings/open-recording.ts";
+export { DEFAULT_EVENTS, PROCESS_EVENTS } from "./recordings/recording-source.ts";
 export { openReplayKernel } from "./recordings/open-replay.ts";
 export type { ReplayKernel, ReplayKernelOptions } from "./recordings/open-replay.ts";
 

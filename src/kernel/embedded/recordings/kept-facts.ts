@@ -2,7 +2,10 @@ import { taskChange } from "../../../recording/index.ts";
 import type { TaskChange, TaskEndEntry, TaskEntry } from "../../../recording/index.ts";
 import type { Cgroup, ProcTask } from "../processes/proc-files.ts";
 import type { MachineNames, ProcessFacts } from "../processes/process-facts.ts";
-import { namespaceField, toRecord } from "./task-record.ts";
+import { NAMESPACE_KINDS, namespaceField, toRecord } from "./task-record.ts";
+
+/** Longer chains of parents than processes have. */
+const MOST_PARENTS = 64;
 
 /** Facts of threads that are kept, whoever asked for them, as far as they are new. */
 export class KeptFacts implements ProcessFacts {
@@ -58,6 +61,25 @@ export class KeptFacts implements ProcessFacts {
     this.#inner.ended?.(pid);
     if (!this.#known.delete(pid)) return;
     this.#news.push({ kind: "taskEnd", pid });
+  }
+
+  /** All that there is of a thread, and of its parents where nothing is known of them. */
+  describe(pid: number): void {
+    let next = pid;
+    for (let depth = 0; next > 0 && depth < MOST_PARENTS; depth++) {
+      const task = this.task(next);
+      if (!task) return;
+      this.cgroup(next);
+      for (const kind of NAMESPACE_KINDS) this.namespace(next, kind);
+      if (task.tgid !== next && !this.knows(task.tgid)) this.describe(task.tgid);
+      if (this.knows(task.parent)) return;
+      next = task.parent;
+    }
+  }
+
+  /** What somebody else knows. */
+  note(pid: number, change: TaskChange): void {
+    this.#keep(pid, change);
   }
 
   #keep(pid: number, now: TaskChange): void {

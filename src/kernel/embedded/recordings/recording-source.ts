@@ -16,7 +16,6 @@ import { CALL_ENTRY, CALL_EXIT, callArguments, callName, callResult, originOf } 
 import type { EventClock } from "./event-clock.ts";
 import type { KeptFacts } from "./kept-facts.ts";
 import { TRACEFS } from "./recorded-files.ts";
-import { NAMESPACE_KINDS } from "./task-record.ts";
 import { WitnessTask } from "./witness-task.ts";
 
 /** Events of a recording that is to serve scripts which nobody has written yet. */
@@ -210,7 +209,7 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
     writer.add({ kind: "environment", ...environment, ...times, command: this.#command, pid: this.#pid });
     for (const path of KEPT_FILES) this.#keep(path, bytesOf(readText(path)));
     for (const hook of this.#recorded) this.#number(hook);
-    this.#describe(this.#pid);
+    this.#options.facts.describe(this.#pid);
     this.#write();
     writer.flush();
   }
@@ -273,7 +272,7 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
   #look(hook: string, context: Uint8Array, task: WitnessTask): void {
     const { pid } = task;
     const { facts } = this.#options;
-    if (!facts.knows(pid)) this.#describe(pid);
+    if (!facts.knows(pid)) facts.describe(pid);
     // The name and the rest, as far as they are not known to be the same.
     void task.comm;
     if (hook === CALL_ENTRY || hook.startsWith("tracepoint:syscalls:sys_enter_")) {
@@ -286,11 +285,11 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
       const call = this.#calls.get(pid);
       this.#calls.delete(pid);
       if (!call) return;
-      if (CHANGES.test(call.name)) this.#describe(pid);
+      if (CHANGES.test(call.name)) facts.describe(pid);
       // After execve the old addresses mean nothing.
       if (!call.name.startsWith("execve")) this.#memory.read(task, call.name, call.args, callResult(context));
     } else if (hook === EXECUTED) {
-      this.#describe(pid);
+      facts.describe(pid);
       const { argStart = 0n, argEnd = 0n } = facts.task(pid)?.memory ?? {};
       if (argEnd > argStart) {
         const size = argEnd - argStart;
@@ -298,22 +297,8 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
       }
     } else if (hook === FORKED) {
       const child = this.#points.number(FORK, "child_pid", context);
-      if (child !== undefined) this.#describe(child);
+      if (child !== undefined) facts.describe(child);
     } else if (hook === EXITED) facts.task(pid);
-  }
-
-  /** All that is known of a thread, and of its parents where nothing is known of them. */
-  #describe(pid: number): void {
-    const { facts } = this.#options;
-    for (let next = pid, depth = 0; next > 0 && depth < MOST_PARENTS; depth++) {
-      const task = facts.task(next);
-      if (!task) return;
-      facts.cgroup(next);
-      for (const kind of NAMESPACE_KINDS) facts.namespace(next, kind);
-      if (task.tgid !== next && !facts.knows(task.tgid)) this.#describe(task.tgid);
-      if (facts.knows(task.parent)) return;
-      next = task.parent;
-    }
   }
 
   /** What is known of threads stands in front of the event in which it became known. */
@@ -369,7 +354,6 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
 
 /** A look at the clock at least this often, for timers that were set meanwhile. */
 const LONGEST_WAIT = 20;
-const MOST_PARENTS = 64;
 /** What scripts look up beside events: names of users. */
 const KEPT_FILES = ["/etc/passwd"] as const;
 const FORK = ["sched", "sched_process_fork"] as const;

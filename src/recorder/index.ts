@@ -1,0 +1,2 @@
+export { KernelRecorder } from "./recorder.ts";
+export type { RecorderSettings } from "./recorder.ts";

@@ -24,7 +24,7 @@ export function declareTypes(program: Program, btfs: readonly BtfView[], finding
   const started = new Map<string, ScriptRecord>();
   for (const item of program.prelude) {
     if (item.kind !== "c") continue;
-    const reader = new DeclarationReader(program.source, item.span, declared, btfs, findings, started);
+    const reader = new DeclarationReader(item.span.source, item.span, declared, btfs, findings, started);
     try {
       reader.read();
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Diagnostic, SourceText } from "../diagnostic.ts";
 import type { ObjectSpec, TracePlan } from "../object/index.ts";
 import { check } from "./check/check.ts";
 import { type CompileTarget, generate, type PidNamespace } from "./lower/index.ts";
+import { withHeaders } from "./headers.ts";
 import { parse } from "./parse.ts";
 import type { Program } from "./ast.ts";
 import type { CheckedProgram } from "./typed.ts";
@@ -12,6 +13,10 @@ export interface CompileOptions extends Omit<CheckOptions, "pid"> {
   /** Traced process: a number, or `global` where it is known only when the programs start. */
   readonly pid?: number | "global";
   readonly pidNamespace?: PidNamespace;
+  /** Reads of memory that fail are counted for the session to report. */
+  readonly countFailedReads?: boolean;
+  /** Headers that are read before the script, as if it included them. */
+  readonly headers?: readonly string[];
   /** Keep the intermediate code as text in {@link Compilation.ir}. */
   readonly printIr?: boolean;
 }
@@ -32,11 +37,11 @@ export interface Compilation {
  * are collected, not thrown.
  */
 export function compileScript(source: SourceText, world: World, options: CompileOptions): Compilation {
-  const parsed = parse(source);
+  const { pid, pidNamespace, printIr, target, countFailedReads, headers = [], ...rest } = options;
+  const parsed = withHeaders(parse(source), headers, world);
   const { program } = parsed;
   if (failed(parsed.diagnostics)) return parsed;
 
-  const { pid, pidNamespace, printIr, target, ...rest } = options;
   const result = check(program, world, { ...rest, ...(typeof pid === "number" && { pid }) });
   const { checked } = result;
   const found = [...parsed.diagnostics, ...result.diagnostics];
@@ -46,6 +51,7 @@ export function compileScript(source: SourceText, world: World, options: Compile
     target,
     ...(pid !== undefined && { pid }),
     ...(pidNamespace && { pidNamespace }),
+    ...(countFailedReads && { countFailedReads }),
     ...(printIr && { printIr }),
   });
   const { object, plan, ir } = generated;

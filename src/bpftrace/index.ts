@@ -17,6 +17,7 @@ export {
 } from "./probes.ts";
 export { check } from "./check/check.ts";
 export { printSyntax, printTypes } from "./print-tree.ts";
+export { formatScript } from "./format/format.ts";
 export { parse } from "./parse.ts";
 export type { ParseOptions, ParseResult } from "./parse.ts";
 export { fieldOf, fieldsOf } from "./records.ts";

@@ -1,3 +1,4 @@
+import type { SourceText } from "../diagnostic.ts";
 /**
  * Everything the front half may ask about the machine it compiles for. It is implemented above (from
  * the kernel's files, or from a BTF file alone); tests pass fakes. Nothing here is called before it is needed.
@@ -25,8 +26,11 @@ export interface World {
   cgroupId(path: string): bigint | undefined;
   /** Address of a kernel symbol; undefined when unknown. */
   kernelAddress(name: string): bigint | undefined;
-  /** Text of a header or script named by `#include "..."` or `import`. */
-  readInclude?(path: string): string | undefined;
+  /**
+   * An included header, and what it is called. `folder`: of the file that includes it by its name in quotes.
+   * Undefined where there is none.
+   */
+  header?(path: string, folder: string | undefined): SourceText | undefined;
   /** `x64`, `arm64`, ... as process.arch names it. */
   readonly arch: string;
   /** Number of possible CPUs, where known. */

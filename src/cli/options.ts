@@ -13,6 +13,20 @@ const unsafe: OptionRow = {
   summary: "allow functions that change the system, as system() and signal()",
 };
 
+const headers: readonly OptionRow[] = [
+  {
+    name: "include-dir",
+    short: "I",
+    value: "FOLDER",
+    summary: "look for #include files in this folder, too; may be given several times",
+  },
+  {
+    name: "include",
+    value: "FILE",
+    summary: "read this header before the script; may be given several times",
+  },
+];
+
 /** What trace can do without, by the names of bpftrace where it has one. */
 export const optionalFeatures: Readonly<Record<string, FeatureName>> = {
   kprobe_multi: "kprobeMulti",
@@ -67,6 +81,13 @@ export const traceOptions: readonly OptionRow[] = [
   { name: "dry-run", summary: "stop once everything is attached" },
   unsafe,
   { name: "no-warnings", summary: "no warnings about the script" },
+  {
+    name: "warnings",
+    short: "k",
+    summary: "count reads of memory that fail, and tell of them with their places in the script",
+  },
+  ...headers,
+  { name: "fmt", summary: "print the script with its white space in order, and run nothing" },
   btf,
   {
     name: "kernel",
@@ -87,6 +108,7 @@ export const traceOptions: readonly OptionRow[] = [
 
 export const buildOptions: readonly OptionRow[] = [
   { name: "output", short: "o", value: "FILE", summary: "the object to write" },
+  ...headers,
   btf,
   unsafe,
   { name: "verbose", short: "v", summary: "say more" },

@@ -34,6 +34,10 @@ export interface ScriptRequest {
   readonly child: boolean;
   readonly pid: number | undefined;
   readonly printIr: boolean;
+  /** Values of -I and --include. */
+  readonly includeFolders?: readonly string[];
+  readonly headers?: readonly string[];
+  readonly countFailedReads?: boolean;
   /** Absent: for the kernel at hand. */
   readonly target?: CompileTarget;
 }
@@ -44,7 +48,7 @@ export interface ScriptRequest {
  */
 export function compileHere(request: ScriptRequest): Runnable {
   const { source, kernel, features, pid } = request;
-  const compiled = compileScript(source, kernelWorld(kernel), {
+  const compiled = compileScript(source, kernelWorld(kernel, request.includeFolders), {
     target: request.target ?? kernelTarget(kernel, features),
     positional: request.positional,
     named: request.named,
@@ -52,6 +56,8 @@ export function compileHere(request: ScriptRequest): Runnable {
     config: environmentSettings(process.env),
     child: request.child,
     printIr: request.printIr,
+    headers: request.headers ?? [],
+    countFailedReads: request.countFailedReads ?? false,
     ...(pid !== undefined && { pid }),
   });
   const { object, plan, diagnostics } = compiled;

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { btfView, type BtfView, type KernelFunction, type World } from "../bpftrace/index.ts";
+import type { SourceText } from "../diagnostic.ts";
 import { parseBtf, type Btf } from "../btf/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { UserFiles } from "./user-files.ts";
@@ -15,7 +16,7 @@ const LIBRARY_DIRECTORIES = [
 ];
 
 /** What the compiler may ask of the machine that the kernel runs on; each answer is looked up when asked for. */
-export function kernelWorld(kernel: Kernel): World {
+export function kernelWorld(kernel: Kernel, includeFolders: readonly string[] = []): World {
   const { files } = kernel;
   const types = new Types(kernel);
   const userFiles = new UserFiles();
@@ -38,7 +39,8 @@ export function kernelWorld(kernel: Kernel): World {
     findExecutable,
     cgroupId,
     kernelAddress: (name) => kernelAddress(files.kallsyms(), name),
-    readInclude,
+    header: (path, folder) =>
+      findHeader(path, folder === undefined ? includeFolders : [folder, ...includeFolders]),
   };
 }
 
@@ -138,8 +140,9 @@ function kernelAddress(kallsyms: Uint8Array, name: string): bigint | undefined {
   return address === 0n ? undefined : address;
 }
 
-function readInclude(path: string): string | undefined {
-  return isFile(path) ? readFileSync(path, "utf8") : undefined;
+function findHeader(path: string, folders: readonly string[]): SourceText | undefined {
+  const name = folders.map((folder) => (isAbsolute(path) ? path : join(folder, path))).find(isFile);
+  return name === undefined ? undefined : { name, text: readFileSync(name, "utf8") };
 }
 
 function isElfFile(path: string): boolean {

@@ -9,8 +9,8 @@ import { nativeTarget, nowhere, tryKernel } from "./run-script.ts";
 const kernel = await tryKernel();
 afterAll(() => kernel?.[Symbol.dispose]());
 
-async function warnings(port: Kernel, text: string): Promise<string[]> {
-  const options = { positional: [], unsafe: false, target: nativeTarget(port) };
+async function warnings(port: Kernel, text: string, countFailedReads = false): Promise<string[]> {
+  const options = { positional: [], unsafe: false, target: nativeTarget(port), countFailedReads };
   const compiled = compileScript({ name: "test.bt", text }, nowhere, options);
   if (!compiled.object || !compiled.plan) throw new Error(JSON.stringify(compiled.diagnostics));
   let queue: EventQueue | undefined;
@@ -41,6 +41,16 @@ describe.skipIf(kernel === undefined)("failures in the kernel", () => {
         (name) => `Map @${name} is full: it holds 2 elements; 3 updates of other keys were lost`,
       ),
     );
+  });
+
+  it("reads of memory that is not there, where one asks for them, by place", async () => {
+    const script = `BEGIN { $i = 0; while ($i < 3) { @a = *(uint64 *)$i; @s = str((uint64 *)$i); $i++ } }`;
+    const place = "there is no such memory, or it is not there yet";
+    expect(await warnings(kernel!, script, true)).toEqual([
+      `probe_read_kernel failed 3 times: ${place}`,
+      `probe_read_kernel_str failed 3 times: ${place}`,
+    ]);
+    expect(await warnings(kernel!, script)).toEqual([]);
   });
 
   it("nothing where all fits, and where elements make room", async () => {

@@ -34,6 +34,19 @@ describe("the command line", () => {
     expect(bpfkit("trace", "missing.bt").err).toContain("Cannot read missing.bt: no such file");
   });
 
+  it("formats scripts, and only what is one", () => {
+    expect(bpfkit("trace", "--fmt", "-e", "BEGIN{exit()}")).toEqual({
+      code: 0,
+      out: "BEGIN\n{\n  exit()\n}\n",
+      err: "",
+    });
+    expect(bpfkit("trace", "--fmt", "-e", "BEGIN{exit(")).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringContaining("Expected a value"),
+    });
+  });
+
   it("completes in three shells", () => {
     for (const shell of ["bash", "zsh", "fish"]) {
       expect(bpfkit("completion", shell).out).toContain("dry-run");
@@ -52,6 +65,22 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     expect(out).toBe("bpfkit 42\nbye\n\n\n@x: 1\n@y[a, 2]: 3\n");
     expect(err).toBe("Attached 2 probes\n");
     expect(code).toBe(4);
+  });
+
+  it("reads headers of its own, from the script's folder, -I and --include", () => {
+    writeFileSync(join(folder, "answer.h"), "#define ANSWER 42\nstruct answer { int a; char b; };\n");
+    writeFileSync(
+      join(folder, "headers.bt"),
+      '#include "answer.h"\nBEGIN { print((ANSWER, sizeof(struct answer))) }',
+    );
+    expect(bpfkit("trace", "-q", "headers.bt").out).toContain("(42, 8)");
+    const script = "BEGIN { print((ANSWER, sizeof(struct answer))) }";
+    expect(trace(script, "-q", "--include", "answer.h").out).toContain("(42, 8)");
+    expect(trace(`#include <answer.h>\n${script}`, "-q", "-I", folder).out).toContain("(42, 8)");
+    expect(trace(script, "--include", "no.h")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("no.h"),
+    });
   });
 
   it("sends records by the perf buffer where it is to do without the ring buffer", () => {
@@ -146,7 +175,7 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
   });
 
   it("ends with the process of -p", async () => {
-    const child = spawn("sleep", ["0.5"]);
+    const child = spawn("sleep", ["2"]);
     const script = 'interval:s:60 { exit() } END { printf("over\\n") }';
     const { out, code } = trace(script, "-p", String(child.pid));
     expect(out).toBe("over\n\n\n");

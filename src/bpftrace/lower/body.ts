@@ -74,6 +74,7 @@ export class Body {
   #prologue: { readonly from: Block; readonly to: Block };
   #scratch: { readonly base: Value; readonly from: Block } | undefined;
   #scratchUsed = 0;
+  #span: Span;
   #stackUsed = 0;
   #stackKept = 0;
 
@@ -84,6 +85,7 @@ export class Body {
     this.#emitters = emitters;
     this.module = caller?.body.module ?? createModule();
     const position = unit.position(probe.span);
+    this.#span = probe.span;
     const count = caller?.shape.parameters ?? 1;
     const params = Array<"ptr">(count).fill("ptr");
     const typeId = caller ? unit.types.callback(name, count) : unit.types.program(name);
@@ -129,11 +131,17 @@ export class Body {
   }
 
   #at<T>(span: Span, write: () => T): T {
-    const before = this.b.position;
+    const before = [this.b.position, this.#span] as const;
     this.b.position = this.unit.position(span);
+    this.#span = span;
     const result = write();
-    this.b.position = before;
+    [this.b.position, this.#span] = before;
     return result;
+  }
+
+  /** What of the script is being written. */
+  get span(): Span {
+    return this.#span;
   }
 
   /** A value that is the same wherever it is asked for in this run; computed once where it can be seen. */

@@ -1,6 +1,7 @@
 import type { Value } from "../../ir/index.ts";
 import type { TypedExpression } from "../typed.ts";
 import type { Body } from "./body.ts";
+import { callReader } from "./failure.ts";
 import { isKernelRecord } from "./place.ts";
 import { asNumber, extend, integer } from "./scalar-form.ts";
 import { programKinds } from "./program-kind.ts";
@@ -78,12 +79,12 @@ function argument(body: Body, index: number): Value {
   const offset = args[index];
   if (offset !== undefined) return register(body, offset);
   // Behind the return address on the stack.
-  const { b, code } = body;
+  const { b } = body;
   const address = b.add(register(body, stackPointer), b.i64(8 * (index - args.length + 1)));
   const user = body.probe.kind === "uprobe" || body.probe.kind === "usdt";
   const place = body.temporary(8, 8, "arg");
   const to = place.offset === 0 ? place.base : b.add(place.base, b.i64(place.offset));
-  code.helper(user ? "probe_read_user" : "probe_read_kernel", to, b.i32(8), address);
+  callReader(body, user ? "probe_read_user" : "probe_read_kernel", to, b.i32(8), address);
   return b.load("i64", 8, place.base, { offset: place.offset });
 }
 

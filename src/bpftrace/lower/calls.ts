@@ -7,7 +7,8 @@ import { countElements } from "./for-map.ts";
 import { bootTime, currentFunction, currentPid, currentTid, register } from "./builtins.ts";
 import { compareLiteral, compareStrings, literalText } from "./comparison.ts";
 import { deleteElement, lookUp } from "./map-access.ts";
-import { readString } from "./place.ts";
+import { addressOf, readString } from "./place.ts";
+import { storeBytes } from "./store.ts";
 import { extend, integer } from "./scalar-form.ts";
 import { registerLayout } from "./target.ts";
 import { isScalar } from "./value-form.ts";
@@ -212,6 +213,22 @@ function len(body: Body, call: Call): Value {
   return body.b.i64(0);
 }
 
+/** bpf_trace_printk: the kernel formats, up to three numbers. */
+function debugf(body: Body, call: Call): Value {
+  const { b, code } = body;
+  const [format, ...values] = call.arguments;
+  if (format?.kind !== "string") throw new TypeError("debugf takes a format");
+  const unfit = values.find(({ type }) => !isScalar(type));
+  if (unfit)
+    body.unit.error("not-a-number", "debugf() shows numbers and pointers only", unfit.span, ["Use printf()"]);
+  if (unfit) return b.i64(0);
+  const numbers = values.map((value) => extend(body, body.scalar(value), value.type));
+  const bytes = new TextEncoder().encode(`${format.value}\0`);
+  const place = body.temporary(bytes.length, 8, "format");
+  storeBytes(body, bytes, { ...place, clean: true });
+  return code.helper("trace_printk", addressOf(body, place), b.i32(bytes.length), ...numbers);
+}
+
 /** kernel's IS_ERR: the last 4095 addresses. */
 const isErr: Emit = (body, call) => body.b.compare("uge", wide(body, call), body.b.i64(-4095));
 
@@ -240,6 +257,7 @@ const EMITTERS: Partial<Record<Call["name"], Emit>> = {
   override: (body, call) => body.code.helper("override_return", body.context, wide(body, call)),
   has_key: hasKey,
   delete: remove,
+  debugf,
   strncmp,
   strlen,
   len,

@@ -31,6 +31,8 @@ export interface LowerOptions {
   /** Traced process: a number, or `global` where it is known only when the programs start. */
   readonly pid?: number | "global";
   readonly pidNamespace?: PidNamespace;
+  /** Reads of memory that fail are counted for the session to report. */
+  readonly countFailedReads?: boolean;
 }
 
 /** Everything about a program but its code, which its module still is to become. */

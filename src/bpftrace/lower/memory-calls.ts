@@ -5,7 +5,7 @@ import { sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
 import { isScalar } from "./value-form.ts";
 import { currentPid } from "./builtins.ts";
-import { countFailure } from "./failure.ts";
+import { callReader, countFailure } from "./failure.ts";
 import { addressOf, fieldAddress, readMemory } from "./place.ts";
 import type { Destination, Place } from "./memory.ts";
 import { extend } from "./scalar-form.ts";
@@ -72,7 +72,7 @@ export function storeBuffer(body: Body, call: Call, to: Destination): void {
   ]);
   b.store(4, to.base, b.convert("trunc", size), { offset: to.offset });
   const reader = place.space === "user" ? "probe_read_user" : "probe_read_kernel";
-  code.helper(reader, addressOf(body, payload), size, fieldAddress(body, place));
+  callReader(body, reader, addressOf(body, payload), size, fieldAddress(body, place));
 }
 
 /** What a pointer points to, or an array itself. */

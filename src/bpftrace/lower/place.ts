@@ -6,6 +6,7 @@ import type { Body } from "./body.ts";
 import type { KernelMember, Place } from "./memory.ts";
 import { programKinds } from "./program-kind.ts";
 import { isWide } from "./value-form.ts";
+import { callReader } from "./failure.ts";
 import type { HelperName } from "./helpers.ts";
 
 /** What a pointer points to; `pointer` is its value. */
@@ -228,7 +229,8 @@ export function widthOf(type: Type): Width {
 
 /** What plain loads may read. */
 function isTyped(body: Body, place: Place): boolean {
-  return body.typed.has(place.base);
+  // Plain loads yield 0 for what is not there, and tell nobody.
+  return body.typed.has(place.base) && !body.unit.countsFailedReads;
 }
 
 function loadUnlessNull(body: Body, place: Place, type: Type): Value {
@@ -280,7 +282,7 @@ function readablePlace(body: Body, place: Place): Place | undefined {
   if (place.space === "direct" || place.space === "context" || isTyped(body, place)) return place;
   const { member } = place;
   if (place.space === "user" || member === undefined || place.offset !== 0) return undefined;
-  if (!body.unit.target.features.rdonlyCast) return undefined;
+  if (!body.unit.target.features.rdonlyCast || body.unit.countsFailedReads) return undefined;
   return { ...place, base: typedPointer(body, place.base, member) };
 }
 
@@ -322,7 +324,7 @@ export function readMemory(
 ): void {
   const { b } = body;
   const to = addressOf(body, into);
-  body.code.helper(readers(place).bytes, to, b.i32(size), fieldAddress(body, place));
+  callReader(body, readers(place).bytes, to, b.i32(size), fieldAddress(body, place));
 }
 
 /** Copies a string with its NUL; `size` bytes at most, a constant or a bounded value. Yields the length with the NUL, or an error. */
@@ -332,7 +334,7 @@ export function readString(
   into: { readonly base: Value; readonly offset: number },
   size: Value,
 ): Value {
-  return body.code.helper(readers(place).string, addressOf(body, into), size, fieldAddress(body, place));
+  return callReader(body, readers(place).string, addressOf(body, into), size, fieldAddress(body, place));
 }
 
 export function addressOf(body: Body, to: { readonly base: Value; readonly offset: number }): Value {

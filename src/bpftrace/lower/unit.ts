@@ -26,6 +26,8 @@ export interface UnitOptions {
   /** Traced process: a number, or `global` where it is known only when the program starts. */
   readonly pid?: number | "global";
   readonly pidNamespace?: PidNamespace;
+  /** Reads of memory that fail are counted, and so all are made by helpers that tell. */
+  readonly countFailedReads?: boolean;
 }
 
 /** The tracer's pid namespace where it is not the first one: process ids are those seen from there. */
@@ -67,6 +69,7 @@ export class Unit {
   readonly config: CheckedConfig;
   readonly pid: number | "global" | undefined;
   readonly pidNamespace: PidNamespace | undefined;
+  readonly countsFailedReads: boolean;
   readonly types: LocalTypes = new LocalTypes();
   readonly records: PlanRecord[] = [];
   readonly diagnostics: Diagnostic[] = [];
@@ -84,6 +87,7 @@ export class Unit {
     this.target = options.target;
     this.config = options.config;
     this.pid = options.pid;
+    this.countsFailedReads = options.countFailedReads ?? false;
     this.pidNamespace = options.pidNamespace;
   }
 

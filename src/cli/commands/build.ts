@@ -12,7 +12,7 @@ import { compileHere } from "../script.ts";
 
 /** `build`: one object that every kernel since 5.10 can run, with no compiler there. */
 export async function build(args: readonly string[], invocation: Invocation): Promise<number> {
-  const { options, positionals, rest } = parseArguments(args, buildOptions, invocation);
+  const { options, all, positionals, rest } = parseArguments(args, buildOptions, invocation);
   if (options.has("help")) {
     writeSync(1, await invocation.help());
     return 0;
@@ -35,6 +35,8 @@ export async function build(args: readonly string[], invocation: Invocation): Pr
     child: false,
     pid: undefined,
     printIr: false,
+    includeFolders: all.get("include-dir") ?? [],
+    headers: all.get("include") ?? [],
   });
   const bytes = toElf(object, plan);
   writeFileSync(target, bytes);

@@ -31,6 +31,12 @@ export async function trace(args: readonly string[], invocation: Invocation): Pr
     return 0;
   }
   if (options.has("version")) return showVersion();
+  if (options.has("fmt")) {
+    const { formattedScript } = await import("../formatted-script.ts");
+    const { name, bytes } = inputOf(parsed, invocation);
+    writeSync(1, formattedScript(name, bytes.toString("utf8")));
+    return 0;
+  }
   const btf = options.get("btf") ?? process.env["BPFTRACE_BTF"];
   using opened = await kernelOf(parsed, btf, invocation);
   const { kernel } = opened;
@@ -77,31 +83,38 @@ async function kernelOf(
     : recordedKernel(replay, parsed, invocation);
 }
 
+/** What is named or written on the command line. */
+function inputOf(
+  { options, positionals }: Pick<ParsedArguments, "options" | "positionals">,
+  invocation: Invocation,
+): { readonly name: string; readonly bytes: Buffer; readonly fromFile: boolean } {
+  const program = options.get("execute");
+  if (program !== undefined)
+    return { name: sourceName(invocation), bytes: Buffer.from(program, "utf8"), fromFile: false };
+  const [file] = positionals;
+  if (file === undefined) throw usageError("Nothing to run: give a file or -e PROGRAM", invocation);
+  return { name: file === "-" ? "stdin" : file, bytes: readInput(file), fromFile: true };
+}
+
 /** The script or object named on the command line, ready to be loaded. */
 async function runnableOf(
-  { options, positionals, rest }: ParsedArguments,
+  { options, all, positionals, rest }: ParsedArguments,
   { kernel, processes }: TraceKernel,
   features: Features,
   invocation: Invocation,
 ): Promise<Runnable> {
-  const program = options.get("execute");
-  const [file, ...others] = positionals;
-  if (program === undefined && file === undefined) {
-    throw usageError("Nothing to run: give a file or -e PROGRAM", invocation);
-  }
-  const bytes = program === undefined ? readInput(file!) : Buffer.from(program, "utf8");
-  if (program === undefined && firstLine(bytes).startsWith("\x7fELF")) {
+  const { name, bytes, fromFile } = inputOf({ options, positionals }, invocation);
+  if (fromFile && firstLine(bytes).startsWith("\x7fELF")) {
     const { readObject } = await import("../built-object.ts");
-    return readObject(bytes, file!);
+    return readObject(bytes, name);
   }
   const { compileHere } = await import("../script.ts");
-  const name = program === undefined ? (file === "-" ? "stdin" : file!) : sourceName(invocation);
   return compileHere({
     source: { name, text: bytes.toString("utf8") },
     kernel,
     features,
     positional: [
-      ...(program === undefined ? others : positionals),
+      ...(fromFile ? positionals.slice(1) : positionals),
       ...rest.filter((word) => !word.startsWith("--")),
     ],
     named: namedParameters(rest),
@@ -110,6 +123,9 @@ async function runnableOf(
     child: options.has("cmd") || processes?.recorded?.started === true,
     pid: processId(options.get("pid"), invocation),
     printIr: options.get("debug") === "ir",
+    includeFolders: all.get("include-dir") ?? [],
+    headers: all.get("include") ?? [],
+    countFailedReads: options.has("warnings"),
   });
 }
 

@@ -26,16 +26,16 @@ export function decode(bytes: Uint8Array): Insn[] {
       hints: ["Check that the whole program was read, and nothing else"],
     });
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const insns: Insn[] = [];
+  // Byte by byte: most programs are decoded once, by cold code, to which each call costs more.
   for (let at = 0; at < bytes.length; at += 8) {
-    const registers = view.getUint8(at + 1);
+    const registers = bytes[at + 1]!;
     insns.push({
-      code: view.getUint8(at),
+      code: bytes[at]!,
       dst: registers & 0xf,
       src: registers >> 4,
-      offset: view.getInt16(at + 2, true),
-      imm: view.getInt32(at + 4, true),
+      offset: ((bytes[at + 2]! | (bytes[at + 3]! << 8)) << 16) >> 16,
+      imm: bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24),
     });
   }
   return insns;

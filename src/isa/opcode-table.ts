@@ -532,10 +532,13 @@ export function opcodeOf(insn: {
   readonly offset: number;
   readonly imm: number;
 }): Opcode | undefined {
-  return BY_CODE[insn.code]?.find(
-    ({ fixed }) =>
-      (fixed.offset === undefined || fixed.offset === insn.offset) &&
-      (fixed.imm === undefined || fixed.imm === insn.imm) &&
-      (fixed.src === undefined || fixed.src === insn.src),
-  );
+  const rows = BY_CODE[insn.code];
+  if (!rows) return undefined;
+  for (const row of rows) {
+    const { fixed } = row;
+    if (fixed.offset !== undefined && fixed.offset !== insn.offset) continue;
+    if (fixed.imm !== undefined && fixed.imm !== insn.imm) continue;
+    if (fixed.src === undefined || fixed.src === insn.src) return row;
+  }
+  return undefined;
 }

@@ -19,7 +19,9 @@ export class Code {
   #length = 0;
 
   op(name: PlainName): this {
-    return this.#byte(PLAIN[name]);
+    if (this.#length === this.#bytes.length) this.#grow();
+    this.#bytes[this.#length++] = PLAIN[name];
+    return this;
   }
 
   i32(value: number): this {
@@ -100,17 +102,24 @@ export class Code {
   }
 
   #indexed(name: keyof typeof INDEXED, index: number): this {
-    return this.#byte(INDEXED[name]).#unsigned(index);
+    const at = this.#length;
+    if (index > 0x7f || at + 2 > this.#bytes.length) return this.#byte(INDEXED[name]).#unsigned(index);
+    this.#bytes[at] = INDEXED[name];
+    this.#bytes[at + 1] = index;
+    this.#length = at + 2;
+    return this;
   }
 
   #byte(value: number): this {
-    if (this.#length === this.#bytes.length) {
-      const bytes = new Uint8Array(this.#length * 2);
-      bytes.set(this.#bytes);
-      this.#bytes = bytes;
-    }
+    if (this.#length === this.#bytes.length) this.#grow();
     this.#bytes[this.#length++] = value;
     return this;
+  }
+
+  #grow(): void {
+    const bytes = new Uint8Array(this.#length * 2);
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
   }
 
   /** Unsigned LEB128 of a u32. */

@@ -14,7 +14,8 @@ const { values } = parseArgs({
   },
 });
 const count = Number(values.count);
-const BATCH = 1000;
+// Kernels and maps are made anew for each batch.
+const BATCH = values.maps ? 6000 : 1000;
 const refusals = values.refused ? (text: string): void => console.error(`refused: ${text}`) : undefined;
 using kernel = await openKernel();
 let equal = 0;

@@ -63,13 +63,15 @@ export function memoryHelpers(world: World): HelperRow[] {
         // Pieces end where pages may.
         const start = Number(BigInt.asUintN(6, address + BigInt(at)));
         const length = Math.min(PIECE - start, size - at);
+        const before = out.slice(at, at + length);
         if (!from(to + at, length, address + BigInt(at))) {
           out.fill(0);
           return errorOf(address + BigInt(at));
         }
         const end = out.subarray(at, at + length).indexOf(0);
         if (end >= 0) {
-          out.fill(0, at + end);
+          // What lies behind the text stays as it was.
+          out.set(before.subarray(end + 1), at + end + 1);
           return at + end + 1;
         }
         at += length;

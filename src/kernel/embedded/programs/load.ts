@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { BtfKind } from "../../../btf/index.ts";
 import { BpfkitError } from "../../../errors.ts";
+import { lazy } from "../../../util/index.ts";
 import { CALL, CLASS, JUMP, LDIMM64, PSEUDO, decode, encode, opcodeOf } from "../../../isa/index.ts";
 import type { Insn } from "../../../isa/index.ts";
 import { BPF_FUNC, BPF_PROG_TYPE, ERRNO, STRUCT, helperPrototypes } from "../../../uapi/index.ts";
@@ -77,7 +78,7 @@ export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgra
       lineInfo: records(attr.line_info, attr.line_info_rec_size, STRUCT.bpf_line_info.size),
       loadTime: world.options.clock("boottime"),
       uid: world.self.uid,
-      tag: tagOf(insns),
+      tag: lazy(() => tagOf(insns)),
       faultsAsZero,
       counters,
     };
@@ -137,7 +138,9 @@ class Resolving {
 
   /** Who looks at the code finds a call's distance in its offset, and which function it is in imm (jit_subprogs). */
   #nameSubprograms(): void {
-    const starts = new Set(this.#source.map((insn, slot) => calledSlot(insn, slot) ?? 0));
+    const called = this.#source.flatMap((insn, slot) => calledSlot(insn, slot) ?? []);
+    if (called.length === 0) return;
+    const starts = new Set([0, ...called]);
     const order = [...starts].toSorted((a, b) => a - b);
     for (const [slot, insn] of this.#source.entries())
       if (insn.code !== LDIMM64 && calledSlot(insn, slot) !== undefined)

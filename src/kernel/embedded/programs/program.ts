@@ -25,7 +25,7 @@ export interface ProgramDefinition {
   /** Nanoseconds of the boot clock. */
   readonly loadTime: bigint;
   readonly uid: number;
-  readonly tag: Uint8Array;
+  readonly tag: () => Uint8Array;
   readonly faultsAsZero: boolean;
   /** Address of a u64 for each slot with how often it ran, if that is counted. */
   readonly counters?: number | undefined;
@@ -76,7 +76,7 @@ export class BpfProgram extends KernelObject implements TailTarget {
     return {
       prog_type: this.type,
       prog_jited: this.executable.mode === "jit" ? 1 : 0,
-      prog_tag: Buffer.from(this.definition.tag).toString("hex"),
+      prog_tag: Buffer.from(this.definition.tag()).toString("hex"),
       memlock: this.definition.xlated.length * 8,
       prog_id: this.id,
       run_time_ns: String(this.runTime),

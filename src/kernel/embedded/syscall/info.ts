@@ -103,7 +103,7 @@ function programInfo(program: BpfProgram): Info {
     fields: {
       type: program.type,
       id: program.id,
-      tag: definition.tag,
+      tag: definition.tag(),
       load_time: definition.loadTime,
       created_by_uid: definition.uid,
       name: Buffer.from(definition.name),
@@ -128,12 +128,7 @@ function programInfo(program: BpfProgram): Info {
         4,
         u32s(translation.length > 0 ? [translation.length] : []),
       ),
-      array(
-        "prog_tags",
-        "nr_prog_tags",
-        8,
-        Buffer.concat(Array.from({ length: functions }, () => definition.tag)),
-      ),
+      array("prog_tags", "nr_prog_tags", 8, Buffer.concat(Array.from({ length: functions }, definition.tag))),
     ],
   };
 }

@@ -71,46 +71,60 @@ function is64(opcode: Opcode): boolean {
   return (opcode.code & 7) === 7;
 }
 
-const PLAIN_ALU: Readonly<
-  Record<number, "add" | "sub" | "mul" | "or" | "and" | "xor" | "shl" | "shr_u" | "shr_s">
-> = {
-  [ALU.ADD]: "add",
-  [ALU.SUB]: "sub",
-  [ALU.MUL]: "mul",
-  [ALU.OR]: "or",
-  [ALU.AND]: "and",
-  [ALU.XOR]: "xor",
-  // WebAssembly takes shift counts modulo the width, as BPF does.
-  [ALU.LSH]: "shl",
-  [ALU.RSH]: "shr_u",
-  [ALU.ARSH]: "shr_s",
+// WebAssembly takes shift counts modulo the width, as BPF does.
+const PLAIN_ALU64: Readonly<Record<number, PlainName>> = {
+  [ALU.ADD]: "i64.add",
+  [ALU.SUB]: "i64.sub",
+  [ALU.MUL]: "i64.mul",
+  [ALU.OR]: "i64.or",
+  [ALU.AND]: "i64.and",
+  [ALU.XOR]: "i64.xor",
+  [ALU.LSH]: "i64.shl",
+  [ALU.RSH]: "i64.shr_u",
+  [ALU.ARSH]: "i64.shr_s",
+};
+const PLAIN_ALU32: Readonly<Record<number, PlainName>> = {
+  [ALU.ADD]: "i32.add",
+  [ALU.SUB]: "i32.sub",
+  [ALU.MUL]: "i32.mul",
+  [ALU.OR]: "i32.or",
+  [ALU.AND]: "i32.and",
+  [ALU.XOR]: "i32.xor",
+  [ALU.LSH]: "i32.shl",
+  [ALU.RSH]: "i32.shr_u",
+  [ALU.ARSH]: "i32.shr_s",
 };
 
-/** Both widths of an ALU instruction: pushes its operands and writes its result. */
-interface Width {
+/** Both widths of an ALU instruction: pushes its operands. */
+class Width {
   readonly type: "i32" | "i64";
-  left(): void;
-  right(): void;
-}
+  readonly #operands: Operands;
+  readonly #register: boolean;
 
-function widthOf(opcode: Opcode, operands: Operands): Width {
-  const register = opcode.operand === "register";
-  return is64(opcode)
-    ? {
-        type: "i64",
-        left: () => operands.read("dst"),
-        right: () => (register ? operands.read("src") : operands.immediate()),
-      }
-    : {
-        type: "i32",
-        left: () => operands.readLow("dst"),
-        right: () => (register ? operands.readLow("src") : operands.immediateLow()),
-      };
+  constructor(opcode: Opcode, operands: Operands) {
+    this.type = is64(opcode) ? "i64" : "i32";
+    this.#operands = operands;
+    this.#register = opcode.operand === "register";
+  }
+
+  left(): void {
+    if (this.type === "i64") this.#operands.read("dst");
+    else this.#operands.readLow("dst");
+  }
+
+  right(): void {
+    const operands = this.#operands;
+    if (this.type === "i64") {
+      if (this.#register) operands.read("src");
+      else operands.immediate();
+    } else if (this.#register) operands.readLow("src");
+    else operands.immediateLow();
+  }
 }
 
 function emitAlu(opcode: Opcode, operands: Operands): void {
   const { code } = operands;
-  const width = widthOf(opcode, operands);
+  const width = new Width(opcode, operands);
   const operation = opcode.code & 0xf0;
   const signed = opcode.fixed.offset === 1;
   operands.write("dst", () => {
@@ -120,7 +134,7 @@ function emitAlu(opcode: Opcode, operands: Operands): void {
     else {
       width.left();
       width.right();
-      code.op(`${width.type}.${PLAIN_ALU[operation]!}`);
+      code.op((width.type === "i64" ? PLAIN_ALU64 : PLAIN_ALU32)[operation]!);
     }
     if (width.type === "i32") code.op("i64.extend_i32_u");
   });

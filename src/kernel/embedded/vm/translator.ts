@@ -1,5 +1,5 @@
 import { BpfkitError } from "../../../errors.ts";
-import { CALL, PSEUDO } from "../../../isa/index.ts";
+import { CALL, PSEUDO, SOURCE } from "../../../isa/index.ts";
 import type { Insn, Opcode } from "../../../isa/index.ts";
 import { Code, printBody } from "../../../wasm/index.ts";
 import type { ValueType } from "../../../wasm/index.ts";
@@ -157,6 +157,68 @@ const ACCESS: Readonly<Partial<Record<Opcode["form"], "src" | "dst" | "call">>> 
   call: "call",
 };
 
+/** Registers in locals; one object for all instructions, since most programs are translated once, by cold code. */
+class RegisterOperands implements Operands {
+  readonly code: Code;
+  readonly scratch32: number = LOCAL.scratch32;
+  readonly scratch64: number = LOCAL.scratch64;
+  readonly #guard: LoadGuard | undefined;
+  insn: Insn = { code: 0, dst: 0, src: 0, offset: 0, imm: 0 };
+
+  constructor(code: Code, guard: LoadGuard | undefined) {
+    this.code = code;
+    this.#guard = guard;
+  }
+
+  /** A program's own stack is always there. */
+  get guard(): LoadGuard | undefined {
+    return this.insn.src === 10 ? undefined : this.#guard;
+  }
+
+  get knownImmediate(): number | undefined {
+    return (this.insn.code & SOURCE.X) === 0 ? this.insn.imm : undefined;
+  }
+
+  read(field: "dst" | "src"): void {
+    this.code.get(REGISTER_LOCAL[this.insn[field]]!);
+  }
+
+  readLow(field: "dst" | "src"): void {
+    this.code.get(REGISTER_LOCAL[this.insn[field]]!).op("i32.wrap_i64");
+  }
+
+  readRegister(register: number): void {
+    this.code.get(REGISTER_LOCAL[register]!);
+  }
+
+  write(field: "dst" | "src", value: () => void): void {
+    value();
+    this.code.set(REGISTER_LOCAL[this.insn[field]]!);
+  }
+
+  writeRegister(register: number, value: () => void): void {
+    value();
+    this.code.set(REGISTER_LOCAL[register]!);
+  }
+
+  immediate(): void {
+    this.code.i64(this.insn.imm);
+  }
+
+  immediateLow(): void {
+    this.code.i32(this.insn.imm);
+  }
+
+  address(field: "dst" | "src"): number {
+    const { offset } = this.insn;
+    this.code.get(REGISTER_LOCAL[this.insn[field]]!).op("i32.wrap_i64");
+    // An access's own offset is unsigned and its sum has 33 bits.
+    if (offset >= 0) return offset;
+    this.code.i32(offset).op("i32.add");
+    return 0;
+  }
+}
+
 class FunctionTranslator {
   readonly #program: CheckedProgram;
   readonly #options: TranslateOptions;
@@ -166,6 +228,7 @@ class FunctionTranslator {
   readonly #code: Code;
   readonly #checks: CheckFunctions | undefined;
   readonly #known: KnownPointers;
+  readonly #operands: RegisterOperands;
 
   constructor(
     program: CheckedProgram,
@@ -184,6 +247,7 @@ class FunctionTranslator {
     this.#functions = functions;
     this.#code = code;
     this.#known = new KnownPointers(options.pointerHigh);
+    this.#operands = new RegisterOperands(code, options.guard);
   }
 
   emit(start: number): void {
@@ -269,41 +333,13 @@ class FunctionTranslator {
       case "callLocal":
         return this.#emitCallLocal(slot + 1 + insn.imm);
       default:
-        return emitOperation(opcode, this.#operands(insn));
+        return emitOperation(opcode, this.#operandsOf(insn));
     }
   }
 
-  #operands(insn: Insn): Operands {
-    const code = this.#code;
-    const local = (field: "dst" | "src"): number => REGISTER_LOCAL[insn[field]]!;
-    return {
-      code,
-      scratch32: LOCAL.scratch32,
-      scratch64: LOCAL.scratch64,
-      // A program's own stack is always there.
-      guard: insn.src === 10 ? undefined : this.#options.guard,
-      knownImmediate: (insn.code & 8) === 0 ? insn.imm : undefined,
-      read: (field) => void code.get(local(field)),
-      readLow: (field) => void code.get(local(field)).op("i32.wrap_i64"),
-      readRegister: (register) => void code.get(REGISTER_LOCAL[register]!),
-      write: (field, value) => {
-        value();
-        code.set(local(field));
-      },
-      writeRegister: (register, value) => {
-        value();
-        code.set(REGISTER_LOCAL[register]!);
-      },
-      immediate: () => void code.i64(insn.imm),
-      immediateLow: () => void code.i32(insn.imm),
-      address: (field) => {
-        code.get(local(field)).op("i32.wrap_i64");
-        // An access's own offset is unsigned and its sum has 33 bits.
-        if (insn.offset >= 0) return insn.offset;
-        code.i32(insn.offset).op("i32.add");
-        return 0;
-      },
-    };
+  #operandsOf(insn: Insn): Operands {
+    this.#operands.insn = insn;
+    return this.#operands;
   }
 
   #emitConstant(insn: Insn, slot: number): void {
@@ -380,7 +416,7 @@ class FunctionTranslator {
     const opcode = this.#program.opcodes[block.last]!;
     if (opcode.form === "mayGoto") {
       this.#code.get(LOCAL.loops).i64(1).op("i64.sub").tee(LOCAL.loops).op("i64.eqz");
-    } else emitCondition(opcode, this.#operands(this.#program.insns[block.last]!));
+    } else emitCondition(opcode, this.#operandsOf(this.#program.insns[block.last]!));
   }
 
   #emitLeave(block: Block): void {

@@ -74,7 +74,7 @@ export const commands: readonly CommandRow[] = [
     name: "record",
     summary:
       "keep the raw events of a command, a process or the system in a file, for scripts to run over later",
-    usage: "-o FILE [OPTION...] {-c COMMAND | -p PID | -a | COMMAND [ARGUMENT...]}",
+    usage: "-o FILE [OPTION...] {-c COMMAND | -p PID | -a | COMMAND [ARGUMENT...]} | {show | info} FILE",
     options: recordOptions,
     examples: [
       [
@@ -85,6 +85,8 @@ export const commands: readonly CommandRow[] = [
         "bpfkit record -o io.rec -e 'tracepoint:syscalls:sys_*_read' -p 1234",
         "some calls of a process, until Ctrl-C",
       ],
+      ["bpfkit record show make.rec -e 'tracepoint:sched:*'", "its events, each with its number"],
+      ["bpfkit record info make.rec", "what it is of, how long it is, how many events of each kind it has"],
       ["bpfkit trace --replay make.rec examples/process-creation.bt", "run a script over it, anywhere"],
       [
         "bpfkit trace --replay make.rec -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }' --at 5000",

@@ -36,6 +36,13 @@ export const recordOptions: readonly OptionRow[] = [
       "linux, by programs in it; or embedded, which needs no rights and follows the processes by ptrace",
   },
   { name: "ring", value: "MIB", summary: "room between the kernel and the file (16): a power of two" },
+  {
+    name: "format",
+    short: "f",
+    value: "FORMAT",
+    choices: ["text", "json"],
+    summary: "of show and info: text, or JSON, an event a line",
+  },
   { name: "quiet", short: "q", summary: "no messages about the run" },
   { name: "help", short: "h", summary: "show this help" },
 ];
@@ -46,7 +53,7 @@ export const traceRecordingOptions: readonly OptionRow[] = [
   {
     name: "at",
     value: "N",
-    summary: "with --replay: stop behind the event of this number (bpfkit events), and show all maps",
+    summary: "with --replay: stop behind the event of this number (record show), and show all maps",
   },
   { name: "record", value: "FILE", summary: "keep the raw events of the run (embedded kernel)" },
   snap,

@@ -119,6 +119,8 @@ function ruleOf(text: string, behind: string | undefined, index: number): Pointe
   const counted = !lengthType.includes("*");
   const when = constant ? (["entry"] as const) : (["entry", "exit"] as const);
   const single: Extent = { from: "constant", value: 1 };
+  // Environments hold what should not travel: keys, tokens, passwords.
+  if (name === "envp") return undefined;
   if (type === "const char *const *") return { index, kind: "texts", extent: single, unit: 1, when };
   if (target === "struct iovec")
     return {

@@ -6,6 +6,7 @@ import type { Invocation } from "../command.ts";
 import { processId } from "../parameters.ts";
 import { recordOptions } from "../record-options.ts";
 import type { RecordRequest, RecordResult } from "../record-request.ts";
+import { RECORD_VIEWS } from "../record-views.ts";
 import { onStopSignals } from "../stop-signals.ts";
 import { refusalOf } from "../trace-kernel.ts";
 
@@ -18,6 +19,13 @@ export async function record(args: readonly string[], invocation: Invocation): P
     return 0;
   }
   const path = options.get("output");
+  const [word = "", file, ...more] = parsed.positionals;
+  const view = Object.hasOwn(RECORD_VIEWS, word) ? RECORD_VIEWS[word] : undefined;
+  if (view && path === undefined) {
+    if (file === undefined || more.length > 0) throw usageError(`record ${word} takes one file`, invocation);
+    view(file, parsed, invocation);
+    return 0;
+  }
   if (path === undefined) throw usageError("Nowhere to record to: give -o FILE", invocation);
   const command = commandLine(parsed);
   const pid = processId(options.get("pid"), invocation);

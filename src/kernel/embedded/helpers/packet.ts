@@ -1,4 +1,4 @@
-import { BPF_F, ERRNO, STRUCT } from "../../../uapi/index.ts";
+import { BPF_F, BPF_MAP_TYPE, ERRNO, STRUCT } from "../../../uapi/index.ts";
 import { ENOTSUPP } from "../maps/index.ts";
 import type { PacketContext } from "../programs/packet.ts";
 import type { World } from "../world.ts";
@@ -24,6 +24,10 @@ const TC_REDIRECT = 7;
 const TC_SHOT = 2;
 const XDP_REDIRECT = 4;
 const XDP_ABORTED = 0;
+/** The lower bits of a redirect's flags are its answer where the map has no such element. */
+const REDIRECT_DEFAULT = 3n;
+const REDIRECT_ALL = BigInt(BPF_F.BROADCAST | BPF_F.EXCLUDE_INGRESS);
+const DEVICES: ReadonlySet<number> = new Set([BPF_MAP_TYPE.DEVMAP, BPF_MAP_TYPE.DEVMAP_HASH]);
 
 function changed(context: PacketContext): number {
   context.sync();
@@ -313,13 +317,16 @@ export function packetHelpers(world: World): HelperRow[] {
     helper("redirect_neigh", ["number", "address", "number", "wide"], (_ifindex, _params, _size, flags) =>
       flags === 0n ? TC_REDIRECT : TC_SHOT,
     ),
+    // __bpf_xdp_redirect_map (include/linux/filter.h).
     helper("redirect_map", ["address", "wide", "wide"], (map, key, flags) => {
+      const devices = DEVICES.has(world.mapAt(map)?.type ?? 0);
+      if ((flags & ~(REDIRECT_DEFAULT | (devices ? REDIRECT_ALL : 0n))) !== 0n) return XDP_ABORTED;
+      if ((flags & BigInt(BPF_F.BROADCAST)) !== 0n) return XDP_REDIRECT;
       const found = world.memory.with(
         new Uint8Array(Uint32Array.of(Number(key & 0xffffffffn)).buffer),
         (at) => world.mapAt(map)?.lookup(at),
       );
-      // The lower bits are the answer where the map has no such element.
-      return found ? XDP_REDIRECT : Number(flags & 3n);
+      return found ? XDP_REDIRECT : Number(flags & REDIRECT_DEFAULT);
     }),
     helper("fib_lookup", ["address", "address", "number", "number"], (_context, _params, size) =>
       size < STRUCT.bpf_fib_lookup.size ? -EINVAL : FIB_NOT_FORWARDED,

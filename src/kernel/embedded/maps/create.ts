@@ -7,7 +7,9 @@ import { LpmTrie } from "./lpm-trie.ts";
 import { ENOTSUPP } from "./map.ts";
 import type { BpfMap, MapDefinition, MapHost } from "./map.ts";
 import { QueueMap } from "./queue.ts";
+import { CpuMap, DeviceHash, DeviceMap } from "./redirect.ts";
 import { RingBufferMap } from "./ring-buffer.ts";
+import { ReuseportArray, SocketHash, SocketMap, XskMap } from "./sockets.ts";
 import { StackTraceMap } from "./stack-trace.ts";
 import { StorageMap } from "./storage.ts";
 import { UserRingBufferMap } from "./user-ring-buffer.ts";
@@ -100,6 +102,29 @@ const stackTrace = (map: MapDefinition): number => {
 const bloom = (map: MapDefinition): number =>
   map.keySize !== 0 || map.valueSize === 0 || map.maxEntries === 0 || map.extra > 0xfn ? EINVAL : 0;
 
+/** A number, and a program behind it. */
+const redirect = (map: MapDefinition): number =>
+  map.maxEntries === 0 || map.keySize !== 4 || (map.valueSize !== 4 && map.valueSize !== 8) ? EINVAL : 0;
+
+/** NR_CPUS of the distributions' kernels. */
+const MOST_CPUS = 8192;
+const cpus = (map: MapDefinition): number => redirect(map) || (map.maxEntries > MOST_CPUS ? E2BIG : 0);
+
+const deviceHash = (map: MapDefinition): number => redirect(map) || (map.maxEntries > 2 ** 31 ? EINVAL : 0);
+
+const MAX_BPF_STACK = 512;
+const socketHash = (map: MapDefinition): number => {
+  const wrong = map.maxEntries === 0 || map.keySize === 0 || (map.valueSize !== 4 && map.valueSize !== 8);
+  return wrong ? EINVAL : map.keySize > MAX_BPF_STACK ? E2BIG : 0;
+};
+
+const reuseport = (map: MapDefinition): number =>
+  map.valueSize !== 4 && map.valueSize !== 8 ? EINVAL : array(false)(map);
+
+/** No struct of functions is there that could be registered. */
+const structOps = (map: MapDefinition): number =>
+  map.maxEntries !== 1 || map.keySize !== 4 ? EINVAL : ENOTSUPP;
+
 const STORAGE_FLAGS = BPF_F.NO_PREALLOC | BPF_F.CLONE;
 const ARRAY_FLAGS = BPF_F.NUMA_NODE | ACCESS;
 const HANDLE_FLAGS = BPF_F.NUMA_NODE | BPF_F.RDONLY | BPF_F.WRONLY;
@@ -152,6 +177,14 @@ const MAP_TYPES: ReadonlyMap<number, MapType> = new Map<number, MapType>([
     BPF_MAP_TYPE.STACK_TRACE,
     { make: StackTraceMap, flags: HANDLE_FLAGS | BPF_F.STACK_BUILD_ID, check: stackTrace },
   ],
+  [BPF_MAP_TYPE.DEVMAP, { make: DeviceMap, flags: HANDLE_FLAGS, check: redirect }],
+  [BPF_MAP_TYPE.DEVMAP_HASH, { make: DeviceHash, flags: HANDLE_FLAGS, check: deviceHash }],
+  [BPF_MAP_TYPE.CPUMAP, { make: CpuMap, flags: BPF_F.NUMA_NODE, check: cpus }],
+  [BPF_MAP_TYPE.XSKMAP, { make: XskMap, flags: HANDLE_FLAGS, check: handles }],
+  [BPF_MAP_TYPE.SOCKMAP, { make: SocketMap, flags: HANDLE_FLAGS, check: redirect }],
+  [BPF_MAP_TYPE.SOCKHASH, { make: SocketHash, flags: HANDLE_FLAGS, check: socketHash }],
+  [BPF_MAP_TYPE.REUSEPORT_SOCKARRAY, { make: ReuseportArray, flags: ARRAY_FLAGS, check: reuseport }],
+  [BPF_MAP_TYPE.STRUCT_OPS, { make: ArrayMap, flags: BPF_F.LINK | BPF_F.VTYPE_BTF_OBJ_FD, check: structOps }],
   [BPF_MAP_TYPE.TASK_STORAGE, localStorage],
   [BPF_MAP_TYPE.SK_STORAGE, localStorage],
   [BPF_MAP_TYPE.INODE_STORAGE, localStorage],

@@ -7,6 +7,7 @@ export { HashMap } from "./hash.ts";
 export { CELL, CELLS_SIZE } from "./layout.ts";
 export { BpfMap, ENOTSUPP } from "./map.ts";
 export type { MapDefinition, MapHost, TailTarget } from "./map.ts";
+export { isHash } from "./redirect.ts";
 export { RingBufferMap } from "./ring-buffer.ts";
 export { StackTraceMap } from "./stack-trace.ts";
 export { StorageMap } from "./storage.ts";

@@ -42,6 +42,8 @@ export interface MapRegion {
 export interface TailTarget extends KernelObject {
   readonly id: number;
   readonly type: number;
+  /** BPF_ATTACH_TYPE number. */
+  readonly attachType: number;
   /** What a tail call goes on with. */
   tailTarget(): number;
 }

@@ -51,11 +51,14 @@ const HELPER_NAMES: ReadonlyMap<number, BpfHelperName> = new Map(
 export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgram {
   const { prog_type, license, prog_flags = 0, prog_name = "", expected_attach_type = 0 } = attr;
   if ((prog_flags & ~KNOWN_FLAGS) !== 0) throw failure("EINVAL");
-  const count = attr.insns.length / 8;
+  // The kernel is told how many whole ones there are.
+  const count = Math.floor(attr.insns.length / 8);
   if (count === 0 || count > MAX_INSNS) throw failure("E2BIG");
   if (!/^[\w.]*$/.test(prog_name)) throw failure("EINVAL");
   if (prog_type <= BPF_PROG_TYPE.UNSPEC || prog_type > MOST_TYPES) throw failure("EINVAL");
-  const insns = decode(attr.insns);
+  const insns = decode(attr.insns.subarray(0, count * 8));
+  const functionInfo = records(attr.func_info, attr.func_info_rec_size, STRUCT.bpf_func_info.size);
+  const lineInfo = records(attr.line_info, attr.line_info_rec_size, STRUCT.bpf_line_info.size);
   const resolving = new Resolving(world, attr, insns);
   const btf = attr.prog_btf_fd === undefined ? undefined : world.descriptors.get(attr.prog_btf_fd, BtfObject);
   resolving.run();
@@ -74,8 +77,8 @@ export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgra
       insns: resolving.insns,
       maps: resolving.maps.map((map) => map.hold()),
       btf: btf?.hold(),
-      functionInfo: records(attr.func_info, attr.func_info_rec_size, STRUCT.bpf_func_info.size),
-      lineInfo: records(attr.line_info, attr.line_info_rec_size, STRUCT.bpf_line_info.size),
+      functionInfo,
+      lineInfo,
       loadTime: world.options.clock("boottime"),
       uid: world.self.uid,
       tag: lazy(() => tagOf(insns)),

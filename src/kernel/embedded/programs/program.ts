@@ -60,6 +60,10 @@ export class BpfProgram extends KernelObject implements TailTarget {
     return this.definition.type;
   }
 
+  get attachType(): number {
+    return this.definition.attachType;
+  }
+
   get maps(): readonly BpfMap[] {
     return [...this.definition.maps, ...this.bound];
   }

@@ -1,8 +1,8 @@
 import { BPF_F, BPF_MAP_TYPE, ERRNO } from "../../../uapi/index.ts";
 import type { BpfAttr, BpfResult } from "../../index.ts";
 import { KernelFailure, check, failure } from "../kernel-object.ts";
-import { ENOTSUPP, HashMap } from "../maps/index.ts";
-import type { BpfMap } from "../maps/index.ts";
+import { ENOTSUPP, isHash } from "../maps/index.ts";
+import type { BpfMap, HashMap } from "../maps/index.ts";
 import type { World } from "../world.ts";
 import type { Commands } from "./command.ts";
 import { open } from "./maps.ts";
@@ -26,7 +26,7 @@ export const batchCommands: Commands = {
 
   MAP_UPDATE_BATCH: (world, { map_fd, keys, values, count, elem_flags = 0n }) => {
     const map = open(world, map_fd, "write");
-    if (!(map instanceof HashMap) && !UPDATE.has(map.type)) throw new KernelFailure(ENOTSUPP);
+    if (!isHash(map) && !UPDATE.has(map.type)) throw new KernelFailure(ENOTSUPP);
     checkFlags(map, elem_flags);
     const { keySize } = map.definition;
     const size = map.userValueSize;
@@ -42,7 +42,7 @@ export const batchCommands: Commands = {
 
   MAP_DELETE_BATCH: (world, { map_fd, keys, count, elem_flags = 0n }) => {
     const map = open(world, map_fd, "write");
-    if (!(map instanceof HashMap) && !DELETE.has(map.type)) throw new KernelFailure(ENOTSUPP);
+    if (!isHash(map) && !DELETE.has(map.type)) throw new KernelFailure(ENOTSUPP);
     checkFlags(map, elem_flags);
     const { keySize } = map.definition;
     checkSizes(keys, keySize, undefined, 0, count);
@@ -75,7 +75,7 @@ function checkSizes(
 function lookup(world: World, attr: LookupAttr, take: boolean): Batch {
   const map = open(world, attr.map_fd, take ? "write" : "read");
   if (!world.descriptors.access(attr.map_fd).read) throw failure("EPERM");
-  const hash = map instanceof HashMap;
+  const hash = isHash(map);
   if (!hash && (take || !LOOKUP.has(map.type))) throw new KernelFailure(ENOTSUPP);
   checkFlags(map, attr.elem_flags ?? 0n);
   if (attr.count === 0) return { count: 0, end: false };

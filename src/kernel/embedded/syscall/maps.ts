@@ -6,12 +6,12 @@ import { KernelFailure, check, failure } from "../kernel-object.ts";
 import {
   BpfMap,
   ENOTSUPP,
-  HashMap,
   NO_FIELDS,
   StorageMap,
   checkDefinition,
   createMap,
   findValueFields,
+  isHash,
   isMapOfMaps,
   isTyped,
 } from "../maps/index.ts";
@@ -189,7 +189,7 @@ function ownerOf(world: World, map: StorageMap, key: Uint8Array): Uint8Array {
 }
 
 function isTakeable(map: BpfMap): boolean {
-  return (map instanceof HashMap && !isMapOfMaps(map.type)) || map.type === BPF_MAP_TYPE.STACK_TRACE;
+  return (isHash(map) && !isMapOfMaps(map.type)) || map.type === BPF_MAP_TYPE.STACK_TRACE;
 }
 
 function answered(result: number): boolean {

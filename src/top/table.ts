@@ -20,22 +20,46 @@ const COLUMNS: readonly Column[] = [
   { key: "name", title: "NAME", width: 4, left: true, text: ({ name }) => name },
 ];
 
-function line(cells: readonly string[]): string {
-  return COLUMNS.map(({ width, left }, index) =>
-    left
-      ? cells[index]!.slice(0, index < COLUMNS.length - 1 ? width : undefined).padEnd(width)
-      : cells[index]!.padStart(width),
-  )
-    .join("  ")
+/** What a narrow screen does without, the first first; but for what it is sorted by. */
+const DISPENSABLE: readonly SortKey[] = ["total", "average", "type", "events", "cpu"];
+/** Characters of a name that must fit: the kernel keeps no more of most. */
+const NAME_ROOM = 15;
+const GAP = "  ";
+
+function line(columns: readonly Column[], cells: readonly string[]): string {
+  return columns
+    .map(({ width, left }, index) =>
+      left
+        ? cells[index]!.slice(0, index < columns.length - 1 ? width : undefined).padEnd(width)
+        : cells[index]!.padStart(width),
+    )
+    .join(GAP)
     .trimEnd();
 }
 
-export function tableHead(sort: SortKey | undefined): string {
-  return line(COLUMNS.map(({ key, title }) => (key === sort ? `${title}*` : title)));
+/** The columns that leave room for names. */
+function fitting(screen: number, sort: SortKey): readonly Column[] {
+  let columns = COLUMNS;
+  for (const key of DISPENSABLE) {
+    const others = columns.slice(0, -1).reduce((sum, { width }) => sum + width + GAP.length, 0);
+    if (others + NAME_ROOM <= screen) break;
+    if (key !== sort) columns = columns.filter((column) => column.key !== key);
+  }
+  return columns;
 }
 
-export function tableRow(row: Activity): string {
-  return line(COLUMNS.map(({ text }) => text(row)));
+export function tableHead(sort: SortKey | undefined, columns: readonly Column[] = COLUMNS): string {
+  return line(
+    columns,
+    columns.map(({ key, title }) => (key === sort ? `${title}*` : title)),
+  );
+}
+
+export function tableRow(row: Activity, columns: readonly Column[] = COLUMNS): string {
+  return line(
+    columns,
+    columns.map(({ text }) => text(row)),
+  );
 }
 
 /** What is on the screen beside the rows. */
@@ -86,11 +110,12 @@ export function renderScreen(view: View, size: ScreenSize): ScreenLine[] {
   const filter = view.editing || view.filter !== "" ? `filter: ${view.filter}${view.editing ? "_" : ""}` : "";
   const keys = filter === "" ? "q quit  s sort  r reverse  / filter  p pause  h help" : filter;
   const room = bodyRows(size);
-  const body = view.help ? HELP : view.rows.slice(view.first).map(tableRow);
+  const columns = fitting(size.columns, view.sort);
+  const body = view.help ? HELP : view.rows.slice(view.first).map((row) => tableRow(row, columns));
   const lines: ScreenLine[] = [
     { text: head, head: false },
     { text: keys, head: false },
-    { text: view.help ? "keys" : tableHead(view.sort), head: true },
+    { text: view.help ? "keys" : tableHead(view.sort, columns), head: true },
     ...body.slice(0, room).map((text) => ({ text, head: false })),
   ];
   return lines

@@ -91,11 +91,16 @@ describe("keys", () => {
   });
 });
 
-describe("the screen", () => {
-  const view = { ...CONTROLS, rows: sorted(ROWS, "cpu", false), total: 3, interval: 1 };
+const VIEW = { ...CONTROLS, rows: sorted(ROWS, "cpu", false), total: 3, interval: 1 };
 
+function heads(columns: number, sort: (typeof SORT_KEYS)[number]): string {
+  const [, , head] = renderScreen({ ...VIEW, sort }, { columns, rows: 24 });
+  return head!.text.replaceAll(/ +/g, " ").trim();
+}
+
+describe("the screen", () => {
   test("as lines", () => {
-    expect(renderScreen(view, { columns: 100, rows: 24 }).map(({ text }) => text)).toMatchInlineSnapshot(`
+    expect(renderScreen(VIEW, { columns: 100, rows: 24 }).map(({ text }) => text)).toMatchInlineSnapshot(`
       [
         "bpfkit top: 3 programs, 2 ran, 1003 events/s, 10.05 % of one CPU, every 1 s",
         "q quit  s sort  r reverse  / filter  p pause  h help",
@@ -107,6 +112,13 @@ describe("the screen", () => {
     `);
   });
 
+  test("a narrow one keeps names and what the rows are sorted by", () => {
+    expect(heads(80, "cpu")).toBe("ID TYPE AVG ns EVENTS/s CPU %* NAME");
+    expect(heads(60, "cpu")).toBe("ID EVENTS/s CPU %* NAME");
+    expect(heads(40, "total")).toBe("ID TOTAL AVG ns* NAME");
+    expect(heads(20, "type")).toBe("ID TYPE*");
+  });
+
   test("is never larger than the terminal", () => {
     check(
       property(
@@ -115,7 +127,7 @@ describe("the screen", () => {
         nat(5),
         constantFrom(true, false),
         (columns, rows, first, help) => {
-          const lines = renderScreen({ ...view, first, help }, { columns, rows });
+          const lines = renderScreen({ ...VIEW, first, help }, { columns, rows });
           expect(lines.length).toBeLessThanOrEqual(rows);
           for (const { text } of lines) expect(text.length).toBeLessThanOrEqual(columns);
         },

@@ -88,14 +88,14 @@ async function printTables(sampler: Sampler, { controls, interval, count, json }
     if (stop.signal.aborted) return;
     const after = sampler.sample();
     const rows = chosenRows(activity(before, after), controls);
-    writeAll(1, json ? jsonLine(before, after, rows) : tableText(rows, controls));
+    if (!writeAll(1, json ? jsonLine(before, after, rows) : tableText(rows, controls))) return;
     before = after;
   }
 }
 
 function tableText(rows: readonly Activity[], { sort }: Controls): string {
   const time = new Date().toTimeString().slice(0, 8);
-  return `${time}\n${[tableHead(sort), ...rows.map(tableRow)].join("\n")}\n\n`;
+  return `${time}\n${[tableHead(sort), ...rows.map((row) => tableRow(row))].join("\n")}\n\n`;
 }
 
 function jsonLine(before: Sample, after: Sample, rows: readonly Activity[]): string {
@@ -114,10 +114,13 @@ function jsonLine(before: Sample, after: Sample, rows: readonly Activity[]): str
   return `${JSON.stringify({ time: new Date().toISOString(), interval, programs })}\n`;
 }
 
+/** Milliseconds: timers of more end at once. */
+const LONGEST = 2 ** 31 - 1;
+
 /** Resolves after that time, or at once when it is aborted. */
 function pause(seconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, seconds * 1000);
+    const timer = setTimeout(resolve, Math.min(seconds * 1000, LONGEST));
     signal.addEventListener(
       "abort",
       () => {

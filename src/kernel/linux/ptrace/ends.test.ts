@@ -81,11 +81,16 @@ describe("tracees", () => {
       const children = new Set<number>();
       {
         using tracer = openProcessTracer({ follow: true, calls: [] });
-        tracer.start(sh(`for i in 1 2 3; do (trap "" HUP; while :; do (:); done) & done; exec sleep 1000`));
+        const shell = tracer.start(
+          sh(`for i in 1 2 3; do (trap "" HUP; while :; do (:); done) & done; exec sleep 1000`),
+        );
         let forks = 0;
+        let loops = 0;
         follow(tracer, (stop) => {
-          if (stop.kind === "attached") children.add(stop.pid);
-          return stop.kind !== "fork" || ++forks < 40 + round * 7;
+          if (stop.kind !== "fork") return true;
+          children.add(stop.child);
+          if (stop.pid === shell) loops++;
+          return loops < 3 || ++forks < 40 + round * 7;
         });
       }
       const left = [...children].filter(alive);

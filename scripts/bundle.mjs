@@ -2,15 +2,29 @@
 // loaded lazily: Node takes 70 ms to find and load a hundred modules, and 20 ms for the same code in one. Runs
 // that use most of it leave V8's compiled code beside the files (see entry.cjs).
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { build } from "rolldown";
 import { root } from "./setup.mjs";
 
 const input = join(root, "dist", "cli", "main.js");
-const folder = join(root, "dist", "bin");
+/** Where it is used from, at any time and also now. */
+const used = join(root, "dist", "bin");
+/** Where it is made: beside it, so that relative paths are the same. */
+const folder = join(root, "dist", `bin.${process.pid}`);
 const entry = join(folder, "bpfkit.js");
+/** Milliseconds after which no run of an older build needs its parts any more. */
+const OLD = 3_600_000;
 
 /** Later runs win; those that this machine does not permit fail, and leave nothing. None attaches a probe. */
 const RUNS = [
@@ -21,7 +35,7 @@ const RUNS = [
 ];
 
 if (existsSync(input)) {
-  rmSync(folder, { recursive: true, force: true });
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   await build({
     input: { main: input },
     platform: "node",
@@ -38,6 +52,26 @@ if (existsSync(input)) {
       env: { ...process.env, BPFKIT_RECORD_CODE: "1" },
       stdio: "ignore",
     });
+  }
+  putInPlace();
+}
+
+/**
+ * File by file, so that whoever starts meanwhile finds a whole build, the old one or the new one: parts have the
+ * hashes of their contents in their names, and main.js, which names them, comes behind them. Compiled code must not
+ * be found beside other source. Parts of the build before stay for runs that are still to load them.
+ */
+function putInPlace() {
+  mkdirSync(used, { recursive: true });
+  const names = readdirSync(folder);
+  const main = ["main.js.code", "main.js", "main.js.map"];
+  for (const name of names) if (!main.includes(name)) renameSync(join(folder, name), join(used, name));
+  rmSync(join(used, "main.js.code"), { force: true });
+  for (const name of ["main.js", "main.js.map", "main.js.code"])
+    if (names.includes(name)) renameSync(join(folder, name), join(used, name));
+  for (const name of readdirSync(used)) {
+    const path = join(used, name);
+    if (!names.includes(name) && Date.now() - statSync(path).mtimeMs > OLD) rmSync(path);
   }
 }
 

@@ -45,4 +45,11 @@ describe.skipIf(kernel === undefined)("scripts in the kernel", () => {
     const numbers = Object.fromEntries([...answers].map(([key, value]) => [Number(key), Number(value)]));
     expect(numbers).toEqual(expected);
   });
+
+  // The embedded kernel has no stacks.
+  it.skipIf(kernel?.name.startsWith("embedded"))("counts the frames of stacks", () => {
+    const script = `BEGIN { @r[0] = len(kstack(2)); @r[1] = len(ustack(1));
+      $n = len(kstack); @r[2] = $n > 3 && $n < 127 ? 1 : 0; }`;
+    expect([...runScript(kernel!, script, nativeTarget(kernel!)).values()].toSorted()).toEqual([1n, 1n, 2n]);
+  });
 });

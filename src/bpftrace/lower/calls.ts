@@ -1,12 +1,13 @@
 import type { Block, Value } from "../../ir/index.ts";
 import type { AttachTarget } from "../../object/index.ts";
 import type { TypedExpression } from "../typed.ts";
-import { sizeOf } from "../types.ts";
+import { sizeOf, type Type } from "../types.ts";
 import type { Body } from "./body.ts";
 import { countElements } from "./for-map.ts";
 import { bootTime, currentFunction, currentPid, currentTid, register } from "./builtins.ts";
 import { compareLiteral, compareStrings, literalText } from "./comparison.ts";
 import { deleteElement, lookUp } from "./map-access.ts";
+import { BPF_F_USER_STACK } from "./memory-calls.ts";
 import { addressOf, readString } from "./place.ts";
 import { storeBytes } from "./store.ts";
 import { extend, integer } from "./scalar-form.ts";
@@ -209,8 +210,33 @@ function strlen(body: Body, call: Call): Value {
 function len(body: Body, call: Call): Value {
   const [counted] = call.arguments;
   if (counted?.kind === "mapReference") return countElements(body, counted.map, call.span);
-  body.unit.error("not-yet", "len() of a stack cannot be compiled yet", call.span);
+  if (counted?.kind === "call" && (counted.type.kind === "kstack" || counted.type.kind === "ustack"))
+    return countFrames(body, counted.type);
+  body.unit.error("not-yet", "len() counts the frames of a stack where it is taken only", call.span, [
+    "Write len(kstack) or len(ustack), and keep the number",
+  ]);
   return body.b.i64(0);
+}
+
+/** The frames are copied for it: what is kept of a stack otherwise is a number. */
+function countFrames(body: Body, type: Type & { readonly kind: "kstack" | "ustack" }): Value {
+  const { b, code } = body;
+  const size = type.depth * 8;
+  const flags = type.kind === "ustack" ? BPF_F_USER_STACK : 0;
+  const room = addressOf(body, body.scratch(size));
+  const bytes = code.helper("get_stack", body.context, room, b.i32(size), b.i64(flags));
+  const from = b.current;
+  const some = code.block("some");
+  const end = code.block("frames");
+  code.branch("sgt", bytes, b.i64(0), some, end, { likely: true });
+  code.at(some);
+  const frames = b.binary("lshr", bytes, b.i64(3));
+  code.jump(end);
+  code.at(end);
+  return code.phi([
+    [from, b.i64(0)],
+    [some, frames],
+  ]);
 }
 
 /** bpf_trace_printk: the kernel formats, up to three numbers. */

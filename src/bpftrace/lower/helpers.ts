@@ -42,6 +42,7 @@ export type HelperName =
   | "probe_read_user_str"
   | "d_path"
   | "get_stackid"
+  | "get_stack"
   | "get_func_ip"
   | "get_attach_cookie"
   | "get_ns_current_pid_tgid"
@@ -85,6 +86,7 @@ const helpers: Readonly<Record<HelperName, HelperRow>> = {
   probe_read_kernel_str: copies,
   probe_read_user_str: fills,
   d_path: fills,
+  get_stack: { effects: { discardable: true, reads: [], writes: [1] } },
   get_stackid: { effects: { reads: [], writes: [] } },
   get_func_ip: pure,
   get_attach_cookie: pure,

@@ -12,8 +12,8 @@ import { extend } from "./scalar-form.ts";
 
 type Call = TypedExpression & { readonly kind: "call" };
 
-/** Flags of bpf_get_stackid. */
-const BPF_F_USER_STACK = 1 << 8;
+/** Flag of bpf_get_stackid and bpf_get_stack. */
+export const BPF_F_USER_STACK: number = 1 << 8;
 
 /** Stack id, then for user stacks pid and probe. */
 export function storeStack(body: Body, type: Type, to: Destination): void {

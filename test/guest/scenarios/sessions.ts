@@ -90,7 +90,7 @@ export const sessions: readonly Scenario[] = [
     run: async (guest) => {
       // trace_printk raises a tracepoint while the program that called it is at work.
       const script = `
-        tracepoint:syscalls:sys_enter_write /comm == "dd" && args.fd == 1/ { debugf("%d", args.count); }
+        kprobe:vfs_write /comm == "dd" && arg2 == 1/ { debugf("%d", arg2); }
         tracepoint:bpf_trace:bpf_trace_printk { @ = count(); }`;
       const argv = ["-e", script, "-c", "dd if=/dev/zero of=/dev/null bs=1 count=5"];
       const { stderr } = await guest.run(["./bpfkit", "trace", ...argv]);

@@ -11,6 +11,8 @@ const X64: readonly (readonly [hex: string, text: string])[] = [
   ["0f1f440000", "nopl 0x0(%rax,%rax,1)"],
   ["662e0f1f840000000000", "cs nopw 0x0(%rax,%rax,1)"],
   ["6690", "xchg %ax,%ax"],
+  ["666690", "data16 xchg %ax,%ax"],
+  ["6666666690", "data16 data16 data16 xchg %ax,%ax"],
   ["4889e5", "mov %rsp,%rbp"],
   ["4881ec08000000", "sub $0x8,%rsp"],
   ["4883c6fc", "add $0xfffffffffffffffc,%rsi"],

@@ -33,18 +33,16 @@ const FIXED: Readonly<Record<string, string>> = {
 
 const WIDTHS: Readonly<Record<string, number>> = { b: 8, w: 16, l: 32, q: 64 };
 
-/** Whole instructions that have two names, by their bytes. */
-const BY_BYTES: Readonly<Record<string, readonly [mnemonic: string, ...operands: string[]]>> = {
-  "6690": ["xchg", "%ax", "%ax"],
-  "666690": ["data16 xchg", "%ax", "%ax"],
-};
+/** `nop` with prefixes for 16 bits is an exchange of ax with itself, as long as one wants (Linux 5.10 fills with them). */
+const LONG_EXCHANGE = /^66((?:66)*)90$/;
 
 /** Jumps and calls to a fixed place. */
 const BRANCH = /^(?:call|jmp|j[a-z]+|loop(?:n?e)?|xbegin)$/;
 
 export function wordX64({ bytes, mnemonic, operands }: DecodedInsn): Omit<MachineInsn, "offset" | "bytes"> {
-  const named = BY_BYTES[Buffer.from(bytes).toString("hex")];
-  if (named) return { mnemonic: named[0], operands: named.slice(1) };
+  const exchange = LONG_EXCHANGE.exec(Buffer.from(bytes).toString("hex"));
+  if (exchange)
+    return { mnemonic: `${"data16 ".repeat(exchange[1]!.length / 2)}xchg`, operands: ["%ax", "%ax"] };
   const at = mnemonic.lastIndexOf(" ") + 1;
   const raw = splitOperands(operands);
   const { name, width } = nameOf(mnemonic.slice(at), raw);

@@ -29,6 +29,28 @@ const VERDICTS: readonly (readonly [reason: string, word: RegExp])[] = [
   ["invalid func unknown#195896080", /CO-RE/],
   ["math between map_value pointer and register with unbounded min value is not allowed", /bound/],
   ["unreachable insn 5", /nothing jumps/],
+  ["R1 doesn't have constant offset. bpf_spin_lock has to be at the constant offset", /special field/],
+  ["function calls are not allowed while holding a lock", /lock/],
+  ["bpf_rbtree_add not allowed in rbtree cb", /list or tree/],
+  ["bpf_obj_new/bpf_percpu_obj_new type ID argument must be of a struct", /allocated/],
+  ["timer pointer in R1 map_uid=2 doesn't match map pointer in R2 map_uid=1", /another map/],
+  ["Extension program changes packet data, while original does not", /cannot be attached/],
+  ["drop() has 2 args while filter() has 1 args", /signature/],
+  ["func 'vfs_read' doesn't have 5-th argument", /traced function/],
+  ["Global function f() return value not void or scalar. Only those are supported.", /global function/],
+  ["R6 is a packet pointer, but func#2 may change packet data", /packet pointer/],
+  ["Sleepable programs can only use array, hash, ringbuf and local storage maps", /sleepable/],
+  ["R2 is not a scalar", /not of the kind/],
+  ["R1 doesn't point to a const string", /text/],
+  ["kernel function bpf_x pointer type STRUCT foo is not supported", /kernel function/],
+  ["R1 is ptr_task_struct access user memory: off=8", /kernel struct/],
+  ["misaligned packet access off 0+14+0 size 4", /multiple/],
+  ["The total number of maps per program has reached the limit of 64", /limit/],
+  ["ldimm64 failed to find the address for kernel symbol 'x'.", /kernel variable/],
+  ["program requires BPF JIT compiler but it is not available", /JIT/],
+  ["Invalid map_extra.", /not allowed/],
+  ["nonzero insn_off 4 for the first func info record", /type information/],
+  ["verifier internal error: pop stack internal bug", /verifier itself/],
 ];
 
 test("every verdict has its meaning", () => {
@@ -36,7 +58,14 @@ test("every verdict has its meaning", () => {
 });
 
 test("what is no verdict has none", () => {
-  for (const line of ["0: (bf) r6 = r1", "", "hello"]) expect(verifierMessage(line), line).toBeUndefined();
+  const state = [
+    "0: (bf) r6 = r1",
+    "from 5 to 9: R0=scalar() R10=fp0",
+    "; if (!value) @ count.bpf.c:12",
+    "mark_precise: frame0: last_idx 7 first_idx 0 subseq_idx -1",
+    "Func#1 ('helper') is safe for any args that match its prototype",
+  ];
+  for (const line of [...state, "", "hello"]) expect(verifierMessage(line), line).toBeUndefined();
 });
 
 test("every message says what to do", () => {

@@ -382,6 +382,136 @@ const ROWS: readonly Row[] = [
     "The one who loads lacks a capability",
     "Load as root, or with CAP_BPF and CAP_PERFMON (and CAP_NET_ADMIN for network programs)",
   ],
+  // Locks, graphs and objects of the program's own.
+  [
+    /has no valid (?:bpf_\w+|kptr|\w+_lock)|has to be at the constant offset|spin lock arg on|w\/o active lock|doesn't point to 'struct bpf_\w+'|Failed to acquire lock state|failed to push state for failed lock/,
+    "A lock, timer or other special field is not where the verifier can find it, or its lock is not held",
+    "Put struct bpf_spin_lock (bpf_timer, ...) directly into the map's value, once, pass its address unchanged, and hold the lock where the operation wants it",
+  ],
+  [
+    /not allowed in rbtree cb|bpf_rb_node pointer|operation on \S+ expects arg#1|offset=-?\d+, but expected \S+ at offset=|bpf_\{list_head,rb_root\}|neither owning or non-owning ref|non-owning|NON_OWN_REF|expects only one referenced object/,
+    "A list or tree gets a node that is not its own, not owned, or at the wrong place",
+    "Name the node's type and member in __contains() of the root, push nodes from bpf_obj_new() that are not in a list or tree yet, and touch them only under the root's lock",
+  ],
+  [
+    /bpf_(?:percpu_)?obj_new|expected for bpf_(?:percpu_)?obj_drop|local type ID argument|allocated object must|bpf_refcount field|map value or allocated object/,
+    "An allocated object is of a type that cannot be allocated, or the pointer is not one that was",
+    "Give bpf_obj_new() a struct of the program's own BTF (typeof(*pointer)), and hand its result to bpf_obj_drop() without an offset",
+  ],
+  [
+    /(?:timer|bpf_task_work|workqueue|task_work) pointer in R\d map_uid|doesn't match map pointer in/,
+    "The timer (or work) is of another map than the one that is passed with it",
+    "Pass the address of the map that the value was looked up in",
+  ],
+  [
+    /callback|bad parent state for iter/,
+    "A callback is called, or returns, otherwise than its helper allows",
+    "Give the callback the helper's parameters, static storage, and a return value of 0 or 1",
+  ],
+  // Functions that replace or trace others.
+  [
+    /Extension program|Cannot extend|Cannot (?:recursively attach|nest tracing)|freplace|attachable to another BPF prog|is not modifiable|modify return codes|not allowed for fmod_ret|is not a global function|Can attach to only JITed|Target program bound|BPF_LSM_CGROUP that attach|>8 byte return value|Tracing programs must provide btf_id|The address of function/,
+    "This function or program cannot be attached to in this way",
+    "Extensions replace global (not static) functions of programs that are no extensions or tracers themselves; modify_return needs a function marked for error injection or a security hook; tracers cannot trace tracers more than once",
+  ],
+  [
+    /\w+\(\) has \d+ args while|Subprog \S+ doesn't exist|in \w+\(\) (?:has (?:size|unrecognized)|is )|Return type .* doesn't match type|may write into memory pointed|arg\d+ \S+\(struct \S+ \*\) doesn't match|The function \S+ (?:arg\d+|has|return type|with variable)/,
+    "The function that is to be replaced or traced has a signature that does not fit",
+    "Declare the same parameters and result as the target has: bpftool btf dump prog id ID format c, or bpfkit trace -lv 'fentry:NAME', shows them",
+  ],
+  [
+    /func '\S*' (?:arg\d+|doesn't have|offset|size)|func \S+ has non-overwritten|direct access to \S+ is disallowed|has non-overwritten BPF_PTR_POISON|invalid btf_id for context argument/,
+    "An argument of the traced function is read that it does not have, or not as a whole",
+    "Read arguments as 64-bit words below the function's count of them, and go on through pointers with BTF types only",
+  ],
+  // Functions of the program itself.
+  [
+    /[Gg]lobal function|Function \S+ has \d+ > \d+ args|Invalid type of function|incorrect func proto|kernel supports at most \d+ parameters|arg#\d+ (?:has|should|reference type|struct|type|untrusted)|[Aa]rg#\d+ type|stack args?\b|r11 load|arg slots/,
+    "A global function has parameters or a result that the verifier cannot check by their types alone",
+    "Use numbers, the context, or pointers to structs of fixed size (tagged __arg_nonnull, __arg_ctx, ...) as parameters, at most five, or make the function static",
+  ],
+  [
+    /is a packet pointer, but func#|helper access to the packet is not allowed/,
+    "A packet pointer is handed to a function that may change the packet, or may not read it",
+    "Load data and data_end again after the call, or copy the bytes with bpf_skb_load_bytes() or bpf_xdp_load_bytes() first",
+  ],
+  [
+    /is not sleepable|Sleepable program|css_task_iter is only allowed/,
+    "A sleepable program (section .s) is not allowed here, or only there",
+    "Add or take away the .s of the section name, and use maps and hooks that sleepable programs may have",
+  ],
+  // What functions of the kernel want.
+  [
+    /is not a (?:scalar|const(?:ant)?)\b|is not a constant address|expects pointer to|is expected to be non-NULL|doesn't point to a map value|expected \S+ or socket|isn't a? ?map pointer|expected map for helper|is of type \S+ but \S+ is expected|type=\S* expected=|type ID argument|must be an? \w+|repeating \S+ arg|prog->aux|only one constant argument|Two map pointers|unsupported arg type|r1 != ctx|write to change key|memory size \d+ is too large|rdonly\/rdwr_buf_size|invalid arg_type|Helper has invalid btf|must point to/,
+    "An argument is not of the kind that the called function wants",
+    "Pass what its prototype says: pointers with their kernel type, sizes as constants, the map itself and not its value",
+  ],
+  [
+    /doesn't point to a const string|zero-terminated|readonly map|const string|Invalid format string|direct value access|value address/,
+    "A text that must be constant is not in memory that cannot change",
+    "Use a string literal or a static const char array (.rodata), with its NUL at the end",
+  ],
+  [
+    /kernel function|kfunc|pointer type \S+ \S+ is not supported|too many different kernel function calls|metadata kfuncs|func_id \d+ is out of range|hdr_len not found|KF_IMPLICIT_ARGS/,
+    "The kernel function cannot be called like this, or not by this kernel",
+    "See whether the running kernel has it for this program type (bpfkit trace -l 'kfunc:*' or bpftool btf dump) and declare it __ksym with its own types",
+  ],
+  // Memory of the kernel.
+  [
+    /is ptr_\S* (?:access|invalid)|cannot access ptr member|\S+ is \S+ invalid negative access|doesn't have field at offset|field \S+ doesn't have size|max struct nesting|is not a struct|cannot be used in tracing programs on types|struct doesn't have a name/,
+    "A kernel struct is read outside of its fields, or is memory of a user or of another CPU",
+    "Read whole fields by their names (CO-RE); use bpf_probe_read_user() for user memory and bpf_per_cpu_ptr() for per-CPU variables",
+  ],
+  [
+    /buffer offset|invalid \S+ \S*\s?access off=|access cannot have variable offset|variable \S+ access var_off|variable offset stack|cannot be accessed indirectly|access size must be BPF_DW|misaligned \w* ?access|ctx load|map_ptr|kptr access|slot poisoned|not found at offset/,
+    "A memory access has an offset, a size or an alignment that this memory does not allow",
+    "Access it at constant, aligned offsets with the field's own size",
+  ],
+  [
+    /spilled ptr in range|cannot (?:return stack pointer|spill pointers to stack into)|stack (?:off|R?\d|foo)|allocated_stack|leftover stack slots/,
+    "A pointer into the stack goes where it would outlive it, or overwrites another pointer",
+    "Let the caller own the memory and pass its address down; keep pointers out of arrays that are written with variable index",
+  ],
+  [
+    /speculative verification|from different maps, paths|unsupported alu operation|mixed signed bounds|partial copy of pointer|sign-extension part of pointer/,
+    "Pointer arithmetic that could be misused when the CPU guesses, which unprivileged programs may not do",
+    "Load with CAP_PERFMON (or as root), or use the same map and one direction of arithmetic on each path",
+  ],
+  [
+    /ldimm64|pseudo btf|unable to resolve the size|btf_vmlinux|kernel symbol|points? (?:outside of|to outside)|doesn't point to any offset|jump table|insn_array|has type \S+, expected PTR_TO_INSN/,
+    "An address of a kernel variable, or of an instruction, cannot be resolved",
+    "Declare the variable extern with __ksym and its own type, and see that the running kernel has it; jump tables must lie within their function",
+  ],
+  [
+    /too many subprog|total number of (?:maps|btfs)|complexity limit|iteration limit|only one (?:cgroup storage|hidden subprog)|fd_array|fd_idx|16-bit range|is too long$|the sum of R/,
+    "The program exceeds a limit of the kernel",
+    "Split it into several programs (tail calls), or do with fewer functions, maps and branches",
+  ],
+  [
+    /\bJIT\b|JITed|offload|device-bound|only supported on 64-bit arches|may_goto/,
+    "The program needs the machine's compiler (JIT), or a device, that does not support it",
+    "Turn the JIT on (sysctl net.core.bpf_jit_enable=1); for devices load it for the interface that it runs on",
+  ],
+  [
+    /struct_ops|bpf_struct_ops map/,
+    "A struct_ops map or program is not what its kernel type wants",
+    "Give each member's program the section struct_ops/NAME, and load the module that has the type",
+  ],
+  [
+    /doesn't match map's excl_prog_hash|Invalid (?:attr|btf_\w+|core_relo|excl_\w+|map_\w+|numa_node)\b|mutually exclusive|can only be used with/,
+    "A number that was given for the map or program is not allowed, or not with the others",
+    "Compare map type, sizes and flags with what the kernel allows for this type (bpfkit explain attr, or bpfkit strace -v, shows what was passed)",
+  ],
+  [
+    /func info|core_relo|relo #|CO-RE relocating|target candidate|candidate matching|insn_off|[Ss]ection (?:overlap|length|offset|found|is)|Exceeded max num of types|chain length or cycle|function name .* too long|type tags?|meta_left|layout_len|Layout section|Invalid magic|Unknown type ID|Unrecognized|Type '\S*'|btf must be|type_id=\d+ index_type_id/,
+    "The object's type information (BTF) is broken, or newer than the kernel understands",
+    "Compile again with -g and a compiler of the kernel's time; bpfkit and libbpf leave out what the kernel does not know",
+  ],
+  [
+    /BUG|internal bug|misconfigured|INVARIANTS|unexpected regs|backtracking|already allocated|backedge|scc exit|is malformed|include\/linux\/bpf_types\.h|could not be pushed|not marked as callback|is_null|gen_\w+ is null|descriptor not found|not eliminated in verifier|is missing func|conversion \(|unimplemented|unknown re(?:ason|g type|turn type)|unexpected (?:iterator state|reg_type)|unrecognized|Unknown conditional|Couldn't find btf_record|Failed to properly|failed to mark/,
+    "The kernel found a contradiction in itself, not in the program",
+    "Report it to the kernel's BPF list with program and log; a small change of the program, or another kernel, may help",
+  ],
 ];
 
 export const VERIFIER_MESSAGES: readonly VerifierMessage[] = ROWS.map(([pattern, meaning, fix]) => ({

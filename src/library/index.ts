@@ -31,7 +31,7 @@ export { MapHandle } from "./map-handle.ts";
 export { MapView } from "./map-view.ts";
 export { OtherMap } from "./maps.ts";
 export type { AnyMap } from "./maps.ts";
-export { openMap, openProgram } from "./open.ts";
+export { openLink, openMap, openProgram } from "./open.ts";
 export type { KernelHandle, OpenMapOptions, OpenOptions } from "./open.ts";
 export { Program } from "./program.ts";
 export type { AttachOptions, TestRunOptions, TestRunResult } from "./program.ts";

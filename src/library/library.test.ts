@@ -285,6 +285,19 @@ describe.skipIf(!canLoad)("the library", () => {
       ]).toEqual([1, 2, undefined]);
     });
 
+    it("take the place of an object's own", async () => {
+      await closesAll(async () => {
+        using first = await load<TestObject>(testObject());
+        first.maps.counts.set(1, 7n);
+        using second = await load<TestObject>(testObject(), { maps: { counts: { use: first.maps.counts } } });
+        expect(second.maps.counts.get(1)).toBe(7n);
+        expect(second.maps.counts.info().id).toBe(first.maps.counts.info().id);
+        await expect(load(testObject(), { targets: { nope: first.programs.send } })).rejects.toThrow(
+          "no program nope",
+        );
+      });
+    });
+
     it.skipIf(!hasBpffs && !onEmbedded)("are kept by pins", async () => {
       // The embedded kernel has a file system of its own.
       const folder = onEmbedded ? "/sys/fs/bpf" : mkdtempSync("/sys/fs/bpf/bpfkit-test-");

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Kernel } from "../kernel/index.ts";
+import type { Fd, Kernel } from "../kernel/index.ts";
 import { Features, loadObject } from "../loader/index.ts";
 import { fromElf } from "../object/index.ts";
 import type { MapSpec, ObjectSpec } from "../object/index.ts";
@@ -28,6 +28,18 @@ export interface LoadOptions {
   readonly programs?: Readonly<Record<string, boolean>>;
   /** Struct of the records of ring and perf buffers by map name, as `struct event`, where the object does not tell. */
   readonly events?: Readonly<Record<string, string>>;
+  /**
+   * Programs in the kernel, by the name of the program of this object that goes there: whose function it replaces
+   * (`freplace`), or whose entry and exit it sees (`fentry`, `fexit`).
+   */
+  readonly targets?: Readonly<Record<string, { readonly fd: Fd }>>;
+  /** Folder of a bpf file system for maps with LIBBPF_PIN_BY_NAME; /sys/fs/bpf where it is not given. */
+  readonly pins?: string;
+  /**
+   * Root of a bpf file system that lends the right to load (a token, Linux 6.9) where this process has none itself;
+   * /sys/fs/bpf where it is not given.
+   */
+  readonly tokenFrom?: string;
   /** 1 or 2: keep the verifier's log of every program. */
   readonly logLevel?: number;
 }
@@ -38,6 +50,10 @@ export interface LoadOptions {
 export interface MapChanges {
   /** Elements; bytes of rings. */
   readonly maxEntries?: number;
+  /** False: not created, as for struct_ops of another kernel; what refers to it cannot be loaded. */
+  readonly create?: boolean;
+  /** A map that is in the kernel already, which takes this one's place; it stays the caller's. */
+  readonly use?: { readonly fd: Fd };
 }
 
 /**
@@ -70,9 +86,19 @@ export async function load<T extends ObjectTypes = UnknownObject>(
   const resources = new DisposalStack();
   try {
     const kernel = options.kernel ?? resources.use(await openKernel());
-    const { logLevel = 0 } = options;
+    const { logLevel = 0, pins, tokenFrom } = options;
     const programs = spec.programs.map(({ name }) => name);
-    const loaded = resources.use(loadObject(spec, { kernel, contents, logLevel }));
+    const loaded = resources.use(
+      loadObject(spec, {
+        kernel,
+        contents,
+        logLevel,
+        reuse: descriptors(Object.entries(options.maps ?? {}).map(([name, { use }]) => [name, use])),
+        targets: descriptors(Object.entries(options.targets ?? {})),
+        ...(pins !== undefined && { pinRoot: pins }),
+        ...(tokenFrom !== undefined && { tokenFrom }),
+      }),
+    );
     return new BpfObject<T>({ kernel, features: new Features(kernel), loaded, schema, programs, resources });
   } catch (error) {
     resources[Symbol.dispose]();
@@ -109,9 +135,16 @@ function readFile(path: string | URL): Uint8Array {
   }
 }
 
-function adjusted(spec: ObjectSpec, { maps = {}, programs = {} }: LoadOptions): ObjectSpec {
+function descriptors(
+  entries: readonly (readonly [name: string, handle: { readonly fd: Fd } | undefined])[],
+): ReadonlyMap<string, Fd> {
+  return new Map(entries.flatMap(([name, handle]) => (handle ? [[name, handle.fd] as const] : [])));
+}
+
+function adjusted(spec: ObjectSpec, { maps = {}, programs = {}, targets = {} }: LoadOptions): ObjectSpec {
   for (const name of Object.keys(maps)) known(name, spec.maps, "map");
-  for (const name of Object.keys(programs)) known(name, spec.programs, "program");
+  for (const name of [...Object.keys(programs), ...Object.keys(targets)])
+    known(name, spec.programs, "program");
   return {
     ...spec,
     maps: spec.maps.map((map) => changedMap(map, Object.hasOwn(maps, map.name) ? maps[map.name] : undefined)),
@@ -123,7 +156,9 @@ function adjusted(spec: ObjectSpec, { maps = {}, programs = {} }: LoadOptions): 
 }
 
 function changedMap(map: MapSpec, changes: MapChanges | undefined): MapSpec {
-  return changes?.maxEntries === undefined ? map : { ...map, maxEntries: changes.maxEntries };
+  if (!changes) return map;
+  const { maxEntries = map.maxEntries, create } = changes;
+  return { ...map, maxEntries, ...(create !== undefined && { autocreate: create }) };
 }
 
 function known(name: string, named: readonly { readonly name: string }[], what: string): void {

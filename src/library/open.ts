@@ -1,3 +1,5 @@
+import { BpfLink } from "../attach/index.ts";
+import type { Link } from "../attach/index.ts";
 import { parseBtf } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { Shapes } from "../codec/index.ts";
@@ -112,6 +114,49 @@ export async function openProgram(handle: KernelHandle, options: OpenOptions = {
   }
 }
 
+/**
+ * Opens a link that is in the kernel, by the path of its pin or by id, to update or detach it. Disposal closes it:
+ * the hook stays on as long as a pin or another process holds the link.
+ * @throws SyscallError ENOENT if there is none
+ *
+ * @example
+ * ```ts
+ * import { openLink, SyscallError } from "bpfkit";
+ *
+ * try {
+ *   using link = await openLink("/sys/fs/bpf/no-such-firewall");
+ *   link.detach();
+ * } catch (error) {
+ *   if (error instanceof SyscallError) console.log(error.errnoName);
+ * }
+ * // prints ENOENT
+ * ```
+ */
+export async function openLink(handle: KernelHandle, options: OpenOptions = {}): Promise<Link> {
+  const resources = new DisposalStack();
+  try {
+    const kernel = options.kernel ?? resources.use(await openKernel());
+    const link = resources.use(new BpfLink(kernel, openHandle(kernel, "link", handle)));
+    return {
+      fds: link.fds,
+      pin: (path) => link.pin(path),
+      update: (program, replaces) => link.update(program, replaces),
+      detach: () => link.detach(),
+      [Symbol.dispose]: () => resources[Symbol.dispose](),
+    };
+  } catch (error) {
+    resources[Symbol.dispose]();
+    throw error;
+  }
+}
+
+const KIND_NAMES: Readonly<Record<ObjectKind, string>> = {
+  map: "map",
+  prog: "program",
+  link: "link",
+  btf: "BTF",
+};
+
 function openHandle(kernel: Kernel, kind: ObjectKind, handle: KernelHandle): Fd {
   if (typeof handle !== "string") return openObject(kernel, kind, handle.id);
   const fd = kernel.bpf("OBJ_GET", { pathname: handle });
@@ -119,10 +164,7 @@ function openHandle(kernel: Kernel, kind: ObjectKind, handle: KernelHandle): Fd 
   // Pins are of any kind: the kernel gives whatever is there.
   if (text === "" || text.includes(`\n${kind}_id:`)) return fd;
   kernel.close(fd);
-  throw new LibraryError(
-    "library/wrong-kind",
-    `The pin ${handle} is no ${kind === "map" ? "map" : "program"}`,
-  );
+  throw new LibraryError("library/wrong-kind", `The pin ${handle} is no ${KIND_NAMES[kind]}`);
 }
 
 function specOf(info: MapInfo): MapSpec {

@@ -32,6 +32,7 @@ import type { LoadedMap } from "./map.ts";
 import { loadProgram } from "./program-load.ts";
 import { functionOf } from "./program-target.ts";
 import { TargetError } from "./target-error.ts";
+import { borrowToken } from "./token.ts";
 import { fitStructOps } from "./struct-ops.ts";
 import type { FittedStructOps } from "./struct-ops.ts";
 
@@ -49,6 +50,8 @@ export interface LoadOptions {
   readonly pinRoot?: string;
   /** Right to load that a token of a bpf file system lends (Linux 6.9); it stays the caller's. */
   readonly token?: Fd;
+  /** Root of the bpf file system that is asked for a token where this process may not load; /sys/fs/bpf if not given. */
+  readonly tokenFrom?: string;
   /** The kernel's answers, where someone has them already. */
   readonly features?: Features;
   /** Types of the kernel by which CO-RE relocations are met; those of the running one and its modules if not given. */
@@ -77,6 +80,21 @@ export interface LoadedObject extends Disposable {
  * @throws VerifierError, SyscallError, ObjectError for relocations that this kernel cannot meet
  */
 export function loadObject(spec: ObjectSpec, options: LoadOptions): LoadedObject {
+  try {
+    return loadOnce(spec, options);
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno !== ERRNO.EPERM || options.token) throw error;
+    const token = borrowToken(options.kernel, options.tokenFrom);
+    if (token === undefined) throw error;
+    try {
+      return loadOnce(spec, { ...options, token });
+    } finally {
+      options.kernel.close(token);
+    }
+  }
+}
+
+function loadOnce(spec: ObjectSpec, options: LoadOptions): LoadedObject {
   using loading = new Loading(spec, options);
   return loading.run();
 }

@@ -1,6 +1,7 @@
 import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
 import type { KconfigVariable } from "../object/index.ts";
+import { kernelVersionCode } from "./kernel-version.ts";
 
 /** Bytes of map `.kconfig` for this kernel: build options and facts that programs read as variables. */
 export function kconfigContents(
@@ -27,9 +28,9 @@ export function kconfigContents(
 }
 
 /** What libbpf gives beside options, by its names. */
-function factOf({ release }: Kernel, name: string): string | undefined {
-  if (name === "LINUX_KERNEL_VERSION")
-    return String((release.major << 16) | (release.minor << 8) | Math.min(release.patch, 255));
+function factOf(kernel: Kernel, name: string): string | undefined {
+  const { release } = kernel;
+  if (name === "LINUX_KERNEL_VERSION") return String(kernelVersionCode(kernel));
   // Cookies came with perf links (5.15); x86-64 and arm64 wrap system calls since 4.17 and 4.19.
   if (name === "LINUX_HAS_BPF_COOKIE") return atLeast(release, 5, 15) ? "y" : "n";
   if (name === "LINUX_HAS_SYSCALL_WRAPPER") return atLeast(release, 4, 19) ? "y" : "n";

@@ -25,6 +25,7 @@ import type { ObjectDebugInfo } from "./debug-info.ts";
 import { Features } from "./features.ts";
 import { JumpTables } from "./jump-tables.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
+import { kernelVersionCode } from "./kernel-version.ts";
 import { KernelTypes } from "./kernel-types.ts";
 import { kconfigContents } from "./kconfig.ts";
 import { arenaDataOffset, createMap, kernelName, reusedMap } from "./map-create.ts";
@@ -227,7 +228,7 @@ class Loading implements Disposable {
       prog_token_fd: token,
       prog_ifindex: device?.ifindex,
       expected_attach_type: program.expectedAttachType,
-      kern_version: program.type === BPF_PROG_TYPE.KPROBE ? versionCode(this.#kernel) : undefined,
+      kern_version: program.type === BPF_PROG_TYPE.KPROBE ? kernelVersionCode(this.#kernel) : undefined,
       ...this.#attachTarget(program),
       ...this.#structOpsTarget(program),
       ...this.#debugInfo(program),
@@ -406,9 +407,4 @@ function bindMap(kernel: Kernel, attr: BpfAttr["PROG_BIND_MAP"]): void {
 
 function u32(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer);
-}
-
-/** KERNEL_VERSION(), which kernels before 5.0 compare for kprobes. */
-function versionCode({ release: { major, minor, patch } }: Kernel): number {
-  return (major << 16) | (minor << 8) | Math.min(patch, 255);
 }

@@ -144,11 +144,11 @@ function linkKind(type: number): string {
   return nameOf(BPF_LINK_TYPE, type) ?? String(type);
 }
 
-function byLibbpf(kernel: Kernel, path: string, more: readonly string[] = []): Outcome {
+function byLibbpf(kernel: Kernel, path: string, more: readonly string[] = [], how: string = mode): Outcome {
   const folder = join(mount, "object");
   // bpftool makes it only where the first program is attached.
   mkdirSync(folder, { recursive: true });
-  const words = ["prog", "loadall", path, folder, ...more, ...(mode === "attach" ? ["autoattach"] : [])];
+  const words = ["prog", "loadall", path, folder, ...more, ...(how === "attach" ? ["autoattach"] : [])];
   const trace = join("/tmp", `bpfkit-trace-${process.pid}`);
   const [program, ...args] =
     mode === "calls"
@@ -159,6 +159,8 @@ function byLibbpf(kernel: Kernel, path: string, more: readonly string[] = []): O
     const output = `${stdout}${stderr}`;
     // bpftool pins all programs or none, and those that are not to be loaded cannot be.
     if (output.includes("can't pin program that wasn't loaded")) return { programs: [], unseen: true };
+    if (output.includes("failed to pin all programs") && words.includes("autoattach"))
+      return { ...byLibbpf(kernel, path, more, "load"), unlinked: true };
     if (status !== 0) return { refused: reasonIn(output), programs: [] };
     const programs = namesIn(folder).map((name) => pinned(kernel, folder, name));
     return { programs, ...(mode === "calls" && { calls: callsIn(trace) }) };

@@ -17,6 +17,8 @@ export interface Summary {
   readonly programs: number;
   readonly insns: number;
   readonly attached: number;
+  /** By bpfkit, in objects whose hooks libbpf cannot show. */
+  readonly hooked: number;
   /** bpf(2) calls for each object that both load, and together; only where they were counted. */
   readonly calls: readonly { readonly object: string; readonly bpfkit: number; readonly libbpf: number }[];
   readonly differing: readonly { readonly object: string; readonly differences: readonly Difference[] }[];
@@ -40,6 +42,10 @@ export function summarize(kernel: string, verdicts: readonly Verdict[]): Summary
     programs: compared.length,
     insns: compared.reduce((sum, { insns }) => sum + insns.length / 16, 0),
     attached: compared.filter(({ link }) => link !== undefined).length,
+    hooked: both
+      .filter(({ libbpf }) => libbpf.unlinked)
+      .flatMap(({ bpfkit }) => bpfkit.programs)
+      .filter(({ link }) => link !== undefined).length,
     calls: both.flatMap(({ object, bpfkit, libbpf }) =>
       bpfkit.calls === undefined || libbpf.calls === undefined
         ? []
@@ -62,12 +68,13 @@ const COLUMNS = [
   "programs",
   "insns",
   "attached",
+  "by us",
 ];
 
 /** A line a kernel, then what differs, then what both refuse. */
 export function reportText(summaries: readonly Summary[], notCompiled: number): string {
   const rows = summaries.map(
-    ({ kernel, objects, loaded, fitted, refusedByBoth, differing, programs, insns, attached }) =>
+    ({ kernel, objects, loaded, fitted, refusedByBoth, differing, programs, insns, attached, hooked }) =>
       [
         kernel,
         objects,
@@ -78,6 +85,7 @@ export function reportText(summaries: readonly Summary[], notCompiled: number): 
         programs,
         insns,
         attached,
+        hooked,
       ].map(String),
   );
   const lines = [COLUMNS, ...rows].map((row) => row.map((cell) => cell.padStart(9)).join(""));

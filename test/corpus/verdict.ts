@@ -7,6 +7,8 @@ export interface Outcome {
   readonly calls?: number;
   /** It was loaded, but its programs could not be looked at. */
   readonly unseen?: true;
+  /** It was loaded, and its hooks are no links that could be looked at: perf events before Linux 5.15. */
+  readonly unlinked?: true;
 }
 
 export interface ProgramOutcome {
@@ -63,7 +65,11 @@ export function differences({ bpfkit, libbpf }: Verdict): Difference[] {
   const ours = new Map(bpfkit.programs.map((program) => [program.name, program]));
   const theirs = new Map(libbpf.programs.map((program) => [program.name, program]));
   const names = [...new Set([...ours.keys(), ...theirs.keys()])];
-  return names.flatMap((name) => differing(name, ours.get(name), theirs.get(name)));
+  return names.flatMap((name) =>
+    differing(name, ours.get(name), theirs.get(name)).filter(
+      ({ kind }) => kind !== "link" || libbpf.unlinked !== true || ours.get(name)?.unattached !== undefined,
+    ),
+  );
 }
 
 function differing(program: string, ours?: ProgramOutcome, theirs?: ProgramOutcome): Difference[] {

@@ -7,6 +7,8 @@ import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { examples } from "./scenarios/examples.ts";
 import { replacing } from "./scenarios/freplace.ts";
+import { hooks } from "./scenarios/hooks.ts";
+import { library } from "./scenarios/library.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
 import { programs } from "./scenarios/programs.ts";
@@ -25,6 +27,8 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   running,
   programs,
   recordings,
+  library,
+  hooks,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;

@@ -1,10 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { findClang } from "../../../src/c/index.ts";
 import type { Guest, GuestProcess } from "../guest.ts";
+import { objectOf, scriptOf } from "../programs.ts";
 import { repository } from "../repository.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -24,38 +23,14 @@ function prepare(guest: Guest): Promise<void> {
 }
 
 async function write(guest: Guest): Promise<void> {
-  const root = repository();
-  const out = mkdtempSync(join(tmpdir(), "bpfkit-examples-"));
-  try {
-    await guest.shell(`mkdir -p ${FOLDER} && ip link set lo up`);
-    for (const file of readdirSync(PROGRAMS)) {
-      const source = join(PROGRAMS, file);
-      if (file.endsWith(".bpf.c")) {
-        const name = file.replace(/\.c$/, ".o");
-        const [compiled, object] = [join(out, `debug-${name}`), join(out, name)];
-        bpfkit("cc", source, "-o", compiled);
-        // Without what debuggers alone read, which is most of it.
-        bpfkit("gen", "object", object, compiled);
-        await guest.write(`${FOLDER}/${name}`, readFileSync(object));
-      } else if (file.endsWith(".ts")) {
-        const tsc = join(root, "node_modules/typescript/bin/tsc");
-        // The guest has no types: only the syntax is taken away.
-        const flags = ["--noCheck", "--ignoreConfig", "--target", "es2023", "--module", "nodenext"];
-        execFileSync(process.execPath, [tsc, ...flags, "--rootDir", PROGRAMS, "--outDir", out, source], {
-          cwd: root,
-        });
-        // Beside the package, which it imports by its name.
-        const script = file.replace(/\.ts$/, ".js");
-        await guest.write(`/bpfkit/${script}`, readFileSync(join(out, script)));
-      }
-    }
-  } finally {
-    rmSync(out, { recursive: true, force: true });
+  await guest.shell(`mkdir -p ${FOLDER} && ip link set lo up`);
+  for (const file of readdirSync(PROGRAMS)) {
+    const source = join(PROGRAMS, file);
+    if (file.endsWith(".bpf.c"))
+      await guest.write(`${FOLDER}/${file.replace(/\.c$/, ".o")}`, objectOf(source));
+    else if (file.endsWith(".ts"))
+      await guest.write(`/bpfkit/${file.replace(/\.ts$/, ".js")}`, scriptOf(source));
   }
-}
-
-function bpfkit(...args: readonly string[]): void {
-  execFileSync(process.execPath, ["dist/bin/bpfkit.js", ...args], { cwd: repository() });
 }
 
 function run(guest: Guest, name: string, ...args: readonly string[]): ReturnType<Guest["run"]> {

@@ -1,5 +1,5 @@
 import type { Kernel, Watch } from "../kernel/index.ts";
-import type { RecordArea, RecordSource } from "../transport/index.ts";
+import type { RecordArea, RecordHandler, RecordSource } from "../transport/index.ts";
 import { LibraryError } from "./library-error.ts";
 
 /**
@@ -62,6 +62,12 @@ export class EventReader<E = unknown> implements AsyncIterableIterator<E>, Dispo
   readonly #options: ReadOptions;
   readonly #onClose: () => void;
   readonly #abort = (): void => this.close();
+  readonly #keep: RecordHandler = (area, offset, length) => {
+    this.#delivered++;
+    this.#taken = { done: false, value: this.#read(area, offset, length) };
+    return false;
+  };
+  #taken: IteratorYieldResult<E> | undefined;
   #watches: Watch[] = [];
   #waiting: PromiseWithResolvers | undefined;
   #draining = false;
@@ -119,19 +125,14 @@ export class EventReader<E = unknown> implements AsyncIterableIterator<E>, Dispo
     return !this.#closed;
   }
 
-  async next(): Promise<IteratorResult<E, undefined>> {
-    for (;;) {
-      if (this.#closed) return { done: true, value: undefined };
-      let taken: { readonly event: E } | undefined;
-      this.#drain((event) => {
-        taken = { event };
-        return false;
-      }, 1);
-      if (taken) {
-        if (++this.#turn >= TURN) await this.#pause();
-        return { done: false, value: taken.event };
-      }
-      await this.#wait();
+  /** A record that waits is there at once: only where none does is there anything to wait for. */
+  next(): Promise<IteratorResult<E, undefined>> {
+    try {
+      const result = this.#takeOne();
+      if (result && ++this.#turn < TURN) return Promise.resolve(result);
+      return this.#nextLater(result);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
@@ -193,21 +194,45 @@ export class EventReader<E = unknown> implements AsyncIterableIterator<E>, Dispo
   }
 
   #drain(handle: (event: E) => boolean, limit: number): number {
+    const read = this.#read;
+    return this.#drainWith((area, offset, length) => {
+      this.#delivered++;
+      return handle(read(area, offset, length)) && !this.#closed;
+    }, limit);
+  }
+
+  #drainWith(handle: RecordHandler, limit: number): number {
     if (this.#closed) return 0;
     if (this.#draining)
       throw new LibraryError("library/busy", "A reader was asked for records by its own handler");
-    const read = this.#read;
     this.#draining = true;
     try {
-      return this.#source.drain((area, offset, length) => {
-        this.#delivered++;
-        return handle(read(area, offset, length)) && !this.#closed;
-      }, limit);
+      return this.#source.drain(handle, limit);
     } finally {
       this.#draining = false;
       // It may have been closed within.
       if (this.closed) this.#release();
     }
+  }
+
+  #takeOne(): IteratorYieldResult<E> | undefined {
+    this.#taken = undefined;
+    if (this.#closed) return undefined;
+    this.#drainWith(this.#keep, 1);
+    return this.#taken;
+  }
+
+  async #nextLater(result: IteratorYieldResult<E> | undefined): Promise<IteratorResult<E, undefined>> {
+    if (result) {
+      await this.#pause();
+      return result;
+    }
+    while (!this.#closed) {
+      await this.#wait();
+      const taken = this.#takeOne();
+      if (taken) return taken;
+    }
+    return { done: true, value: undefined };
   }
 
   #release(): void {

@@ -98,6 +98,7 @@ const received = (): Disposable => {
   return receiver;
 };
 // A descriptor is a number; the brand keeps others apart.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const atSocket = (): HookPlaces => ({ socket: receiver!.fd as unknown as Fd });
 
 const ROWS: readonly Row[] = [

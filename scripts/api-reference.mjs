@@ -17,7 +17,7 @@ const GROUPS = [
   ],
   [
     "Programs",
-    "Program TestRunOptions TestRunResult AttachOptions Hook HookPlaces HookChoice PlacesOf AttachedObject Link openProgram",
+    "Program TestRunOptions TestRunResult AttachOptions Hook HookPlaces HookChoice PlacesOf AttachedObject Link openLink openProgram",
   ],
   [
     "Maps",

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CError } from "./error.ts";
@@ -42,9 +42,14 @@ export function clangCommand(options: CompileOptions): ClangCommand {
 /**
  * Compiles a C program to a BPF object.
  * @returns what clang warned of
- * @throws CError `c/compile` with clang's messages, `c/no-clang`, `c/old-clang`; BtfError
+ * @throws CError `c/compile` with clang's messages, `c/no-source`, `c/no-clang`, `c/old-clang`; BtfError
  */
 export function compileC(source: string, object: string, options: CompileOptions): string {
+  // Clang says so too, but as the first of several errors of its own.
+  if (!existsSync(source))
+    throw new CError("c/no-source", `There is no C program ${source}`, [
+      `Paths are read from ${process.cwd()}`,
+    ]);
   using command = clangCommand({ ...options, args: [...(options.args ?? []), "-c", source, "-o", object] });
   const { clang, args } = command;
   const { status, stderr, error } = spawnSync(clang.path, args, {

@@ -1,6 +1,6 @@
 import { BpfkitError } from "../errors.ts";
 
-export type CErrorCode = "c/no-clang" | "c/old-clang" | "c/compile";
+export type CErrorCode = "c/no-clang" | "c/old-clang" | "c/no-source" | "c/compile";
 
 /** A C program that could not be compiled, or the compiler that is missing for it. */
 export class CError extends BpfkitError {

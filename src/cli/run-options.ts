@@ -17,7 +17,8 @@ export const runOptions: readonly OptionRow[] = [
     name: "pid",
     short: "p",
     value: "PID",
-    summary: "only this process, where the hook can filter (uprobes, perf events); ends with it",
+    summary:
+      "uprobes, USDT and perf events of this process only (others say that they see all); ends with it",
   },
   { name: "cmd", short: "c", value: "COMMAND", summary: "run a command, and end with it" },
   { name: "dev", short: "d", value: "INTERFACE", summary: "interface of xdp, tc, tcx and netkit programs" },

@@ -42,7 +42,7 @@ export interface TestRunResult {
  * How a program is hooked in.
  */
 export interface AttachOptions {
-  /** Where the hook kind can filter (uprobes, perf events), only this process fires it. */
+  /** Uprobes, USDT and perf events: only this process fires them. The kernel filters no other kind by process. */
   readonly pid?: number;
   /** What the program reads by bpf_get_attach_cookie. */
   readonly cookie?: bigint;

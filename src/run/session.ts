@@ -69,6 +69,8 @@ const UNREADABLE: ReadonlySet<number> = new Set([
 ]);
 /** Records that are told in one turn of the event loop. */
 const BATCH = 8192;
+/** Sections of programs that the kernel runs in one process only, if it is told so. */
+const FILTERS_BY_PROCESS = /^(u(ret)?probe(\.multi|\.session)?(\.s)?|usdt(\.s)?|perf_event)(\/|$)/;
 /** Maps of the headers' own, as those of USDT. */
 const OWN_MAPS = /^__bpf_usdt_/;
 
@@ -133,11 +135,27 @@ export class RunSession implements Disposable {
 
   #announce({ links, left }: AttachedObject): void {
     const open = left.map(({ program, choice }) => leftProgram(program, choice));
-    if (links.size > 0) return this.#options.reporter.attached([...links.keys()], open);
+    if (links.size > 0) {
+      this.#options.reporter.attached([...links.keys()], open);
+      return this.#noteUnfiltered([...links.keys()]);
+    }
     throw new BpfkitError("No program of the object can be attached", {
       code: "run/nothing-attached",
       hints: open.map(({ name, section, choice }) => `${name} (${section}) needs ${choice.open}`),
     });
+  }
+
+  /** The kernel fires most hooks for every process, whatever is asked for: who asked must know. */
+  #noteUnfiltered(attached: readonly string[]): void {
+    if (this.#options.pid === undefined) return;
+    const unfiltered = this.#spec.programs.filter(
+      ({ name, section }) => attached.includes(name) && !FILTERS_BY_PROCESS.test(section),
+    );
+    if (unfiltered.length === 0) return;
+    const list = unfiltered.map(({ name, section }) => `${name} (${section})`).join(", ");
+    this.#options.reporter.note(
+      `--pid does not filter ${list}: the kernel runs them for all processes. Compare bpf_get_current_pid_tgid() >> 32 in the program`,
+    );
   }
 
   #openPrintk(): PrintkPipe | undefined {

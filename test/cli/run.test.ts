@@ -40,6 +40,7 @@ describe("the command line", () => {
     expect(run()).toMatchObject({ code: 1, err: expect.stringContaining("Give the program to run") });
     expect(run("a.bpf.o", "b.bpf.o").err).toContain("b.bpf.o is too much");
     expect(run("missing.bpf.o").err).toContain("Cannot read missing.bpf.o");
+    if (hasClang()) expect(run("missing.bpf.c").err).toContain("There is no C program missing.bpf.c");
     expect(run("a.bpf.o", "--set", "x").code).toBe(1);
   });
 });
@@ -146,6 +147,8 @@ describe.skipIf(!able || !hasClang())("a C program", () => {
     const { out, code } = run(tasks, "-q", "--set", `wanted=${process.pid}`, "-c", "true");
     expect(out).toMatch(new RegExp(`^${process.pid} \\S+.*\\n$`));
     expect(code).toBe(0);
+    const { err } = run(tasks, "--pid", String(process.pid), "-c", "true");
+    expect(err).toMatch(/--pid does not filter \w+ \(iter\/task\): the kernel runs them for all processes/);
   });
 
   it("refuses variables, structs and targets that are not there", () => {

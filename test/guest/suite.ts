@@ -7,8 +7,6 @@ import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { examples } from "./scenarios/examples.ts";
 import { replacing } from "./scenarios/freplace.ts";
-import { hooks } from "./scenarios/hooks.ts";
-import { library } from "./scenarios/library.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
 import { programs } from "./scenarios/programs.ts";
@@ -27,8 +25,6 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   running,
   programs,
   recordings,
-  library,
-  hooks,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;

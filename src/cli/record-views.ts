@@ -12,7 +12,7 @@ import { usageError, type ParsedArguments } from "./arguments.ts";
 import type { Invocation } from "./command.ts";
 import { OutputClosedError, OutputFile } from "./output-file.ts";
 import { processId } from "./parameters.ts";
-import { openRecording } from "./recording-file.ts";
+import { openRecording, showTimesOf } from "./recording-file.ts";
 
 type View = (file: string, parsed: ParsedArguments, invocation: Invocation) => void;
 
@@ -22,7 +22,7 @@ export const RECORD_VIEWS: Readonly<Record<string, View>> = { info: showInfo, sh
 function showInfo(path: string, { options }: ParsedArguments): void {
   const { input, reader } = openRecording(path);
   using _input = input;
-  process.env["TZ"] = reader.environment.timeZone;
+  showTimesOf(reader.environment);
   const info = recordingInfo(reader);
   write(options.get("format") === "json" ? [`${JSON.stringify(infoJson(info))}\n`] : [infoText(info)]);
 }

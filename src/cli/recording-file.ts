@@ -1,6 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { BpfkitError } from "../errors.ts";
-import { RecordingReader, type RecordingBytes, type RecordingSink } from "../recording/index.ts";
+import {
+  RecordingReader,
+  type Environment,
+  type RecordingBytes,
+  type RecordingSink,
+} from "../recording/index.ts";
 
 /** A recording that is read from a file. */
 export class RecordingInput implements RecordingBytes, Disposable {
@@ -46,6 +51,11 @@ export function openRecording(path: string): {
     input[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Times of day are shown as they were where the recording was made. */
+export function showTimesOf({ timeZone }: Environment): void {
+  if (/^[\w+\-/]{1,64}$/.test(timeZone)) process.env["TZ"] = timeZone;
 }
 
 /** A recording that is written to a file. */

@@ -4,7 +4,7 @@ import { DisposalStack } from "../util/index.ts";
 import { RecordingWriter } from "../recording/index.ts";
 import { usageError, type ParsedArguments } from "./arguments.ts";
 import type { Invocation } from "./command.ts";
-import { openRecording, RecordingOutput } from "./recording-file.ts";
+import { openRecording, RecordingOutput, showTimesOf } from "./recording-file.ts";
 import { whoIsLeft, type TraceKernel } from "./trace-kernel.ts";
 import { version } from "./version.ts";
 
@@ -94,8 +94,7 @@ export async function recordedKernel(
   const resources = new DisposalStack();
   resources.use(input);
   try {
-    // Times of day are shown as they were where the recording was made.
-    process.env["TZ"] = reader.environment.timeZone;
+    showTimesOf(reader.environment);
     const { kernel, processes } = await openReplay(reader, { until });
     resources.use(kernel);
     resources.use(processes);

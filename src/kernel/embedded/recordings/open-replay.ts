@@ -18,8 +18,8 @@ export interface ReplayKernel {
 /** The embedded kernel with the events of a recording. @throws RecordingError */
 export function openReplayKernel(reader: RecordingReader, options: ReplayKernelOptions = {}): ReplayKernel {
   const { environment } = reader;
-  const clock = new EventClock(environment.start, environment, () => void kernel.settle());
-  const processes = new ReplaySource({ reader, clock, ...options });
+  const clock = new EventClock(environment.start, environment, () => processes.settle());
+  const processes: ReplaySource = new ReplaySource({ reader, clock, ...options });
   const kernel: EmbeddedKernel = new EmbeddedKernel({
     source: processes,
     cpus: environment.cpus,

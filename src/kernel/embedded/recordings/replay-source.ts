@@ -1,5 +1,5 @@
 import { BpfkitError } from "../../../errors.ts";
-import type { EventEntry, RecordingReader } from "../../../recording/index.ts";
+import type { Entry, EventEntry, RecordingReader } from "../../../recording/index.ts";
 import type { FollowedProcess, LeftProcesses, ProcessEnd, ProcessHost } from "../../index.ts";
 import { hookName } from "../events/index.ts";
 import type { EventHost, EventSource, Hook, Task } from "../events/index.ts";
@@ -52,6 +52,8 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   #running = false;
   #disposed = false;
   #delivered = false;
+  /** When the event loop had its last turn. */
+  #turnAt = 0;
   /** In the embedded kernel's memory; 0 before it is needed. */
   #registers = 0;
   #events = 0;
@@ -159,49 +161,70 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
     this.end();
   }
 
+  /** Lets readers read what programs have sent. */
+  settle(): void {
+    if (this.#host?.settle()) this.#delivered = true;
+  }
+
   async #run(): Promise<void> {
-    const { reader, clock, until = Number.POSITIVE_INFINITY, progress } = this.#options;
-    let turn = performance.now();
+    const { reader, clock, until = Number.POSITIVE_INFINITY } = this.#options;
     const hooks: string[] = [];
+    this.#turnAt = performance.now();
     for (const entry of reader.entries()) {
-      switch (entry.kind) {
-        case "hook":
-          hooks.push(entry.name);
-          break;
-        case "task":
-          this.#facts.apply(entry);
-          this.#table?.touch(entry.pid, true);
-          break;
-        case "taskEnd":
-          this.#facts.end(entry.pid);
-          this.#table?.end(entry.pid);
-          this.#tasks.delete(entry.pid);
-          this.#images.delete(entry.pid);
-          break;
-        case "lost":
-          this.#lost += entry.count;
-          break;
-        case "end":
-          clock.advanceTo(clock.start + BigInt(entry.time));
-          break;
-        case "event": {
-          this.#events++;
-          clock.advanceTo(clock.start + BigInt(entry.time));
-          const hook = hooks[entry.hook];
-          if (hook !== undefined) this.#happen(hook, whole(hook, entry));
-          break;
+      if (entry.kind === "event" || entry.kind === "end") {
+        const time = clock.start + BigInt(entry.time);
+        // Each timer by itself: what it shows may be the end, and there may be very many.
+        for (let next = clock.next; next !== undefined && next <= time; next = clock.next) {
+          clock.advanceTo(next);
+          if (this.#wantsTurn()) await this.#turn();
+          if (this.#disposed) return;
         }
-        default:
-          break;
+        clock.advanceTo(time);
       }
-      if (this.#delivered || performance.now() - turn > TURN_MILLISECONDS) {
-        // Somebody read something: whether that was the end is known behind this.
-        this.#delivered = false;
-        progress?.(this.#events);
-        await new Promise((resolve) => setImmediate(resolve));
-        turn = performance.now();
+      this.#take(entry, hooks);
+      if (this.#wantsTurn()) await this.#turn();
+      if (this.#disposed || this.#events >= until) return;
+    }
+  }
+
+  /** Somebody read something, and whether that was the end is known behind the turn; or it is time for signals. */
+  #wantsTurn(): boolean {
+    return this.#delivered || performance.now() - this.#turnAt > TURN_MILLISECONDS;
+  }
+
+  async #turn(): Promise<void> {
+    this.#delivered = false;
+    this.#options.progress?.(this.#events);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#turnAt = performance.now();
+  }
+
+  #take(entry: Entry, hooks: string[]): void {
+    switch (entry.kind) {
+      case "hook":
+        hooks.push(entry.name);
+        break;
+      case "task":
+        this.#facts.apply(entry);
+        this.#table?.touch(entry.pid, true);
+        break;
+      case "taskEnd":
+        this.#facts.end(entry.pid);
+        this.#table?.end(entry.pid);
+        this.#tasks.delete(entry.pid);
+        this.#images.delete(entry.pid);
+        break;
+      case "lost":
+        this.#lost += entry.count;
+        break;
+      case "event": {
+        this.#events++;
+        const hook = hooks[entry.hook];
+        if (hook !== undefined) this.#happen(hook, whole(hook, entry));
+        break;
       }
-      if (this.#disposed || this.#events >= until) break;
+      default:
+        break;
     }
   }
 
@@ -217,7 +240,7 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
     const raise = (name: string, record: () => Uint8Array): void => {
       if (!this.#attached.has(name)) return;
       this.#host?.raise(name, record(), { task, cpu: event.cpu });
-      if (this.#host?.settle()) this.#delivered = true;
+      this.settle();
     };
     const raw = RAW_FORMS[hook];
     if (raw && !this.#hooks.includes(raw.name))

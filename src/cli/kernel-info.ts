@@ -32,13 +32,20 @@ const PROBES: Readonly<Record<string, FeatureName>> = {
   fentry: "trampolines",
 };
 
+/** As uname(1) names them. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
+
 /** What --info shows. */
 export function kernelInfo(kernel: Kernel, features: Features): KernelInfo {
   const { files, release } = kernel;
   const answers = (rows: Readonly<Record<string, FeatureName>>): Record<string, boolean> =>
     Object.fromEntries(Object.entries(rows).map(([label, name]) => [label, features.has(name)]));
   return {
-    System: { OS: `Linux ${release.text}`, Arch: release.arch, CPUs: files.possibleCpus().length },
+    System: {
+      OS: `Linux ${release.text}`,
+      Arch: ARCHITECTURES[release.arch] ?? release.arch,
+      CPUs: files.possibleCpus().length,
+    },
     Build: { version: version() },
     "Kernel helpers": Object.fromEntries(
       Object.entries(HELPERS).map(([label, helper]) => [

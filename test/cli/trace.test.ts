@@ -110,7 +110,10 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     expect(out).toContain("  btf: yes\n");
     expect(code).toBe(0);
     const info: unknown = JSON.parse(bpfkit("trace", "--info", "-f", "json").out);
-    expect(info).toMatchObject({ "Kernel features": { btf: true }, System: { Arch: expect.stringMatching(/^(x86_64|aarch64)$/) } });
+    expect(info).toMatchObject({
+      "Kernel features": { btf: true },
+      System: { Arch: expect.stringMatching(/^(x86_64|aarch64)$/) },
+    });
   });
 
   it("is bpftrace when it is called so", () => {

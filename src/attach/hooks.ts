@@ -79,6 +79,8 @@ function configHint({ kernel }: AttachContext, { config }: Hook): string {
   // Its configuration would be the host's, which has nothing to do with it.
   if (kernel.name === "embedded")
     return "The embedded kernel sees processes from outside: run as root, or with CAP_BPF and CAP_PERFMON, for the machine's own kernel";
+  if (kernel.name === "recording")
+    return "The recording has no events of such probes: bpfkit record info FILE shows what it has";
   const options = kernelConfig(kernel);
   if (options.size === 0) return `They come with ${listed(config)} in the kernel's configuration`;
   const missing = config.filter((name) => !options.has(name));

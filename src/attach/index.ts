@@ -13,6 +13,7 @@ export { probePmu } from "./probe-pmu.ts";
 export { runProgram } from "./run-program.ts";
 export { sectionHook } from "./section-hook.ts";
 export type { HookChoice, HookPlaces } from "./section-hook.ts";
+export { uprobePlace } from "./uprobe.ts";
 export { usdtArguments } from "./usdt-arguments.ts";
 export type { UsdtArgument } from "./usdt-arguments.ts";
 export { UsdtSpecs } from "./usdt-specs.ts";

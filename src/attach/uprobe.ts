@@ -1,5 +1,6 @@
 import type { LoadedProgram } from "../loader/index.ts";
 import type { AttachContext, Attacher } from "./context.ts";
+import type { Hook } from "./hook.ts";
 import { missingHook, nameOf } from "./hooks.ts";
 import type { Link } from "./link.ts";
 import { attachPerfEvent, onFirstCpu } from "./perf-link.ts";
@@ -7,18 +8,20 @@ import { probePmu } from "./probe-pmu.ts";
 import { findUserFile, UserFile } from "./user-file.ts";
 
 export const attachUprobe: Attacher<"uprobe"> = (context, program, target) => {
-  const name = nameOf(target);
   // Without uprobes the file need not be looked at.
   if (!probePmu(context.kernel, "uprobe")) throw missingHook(context, target);
-  const path = findUserFile(target.path);
-  // The code of the symbol and `offset` behind it, or the offset in the file alone.
-  const start = target.symbol === undefined ? 0 : new UserFile(name, path).offset(target.symbol);
-  return probeFile(context, program, {
-    path,
-    offset: start + target.offset,
-    return: target.return,
-  });
+  return probeFile(context, program, { ...uprobePlace(target), return: target.return });
 };
+
+/** The file of a probe, and where in it: the symbol's code and `offset` behind it, or the offset alone. @throws AttachError */
+export function uprobePlace(target: Extract<Hook, { readonly kind: "uprobe" }>): {
+  readonly path: string;
+  readonly offset: number;
+} {
+  const path = findUserFile(target.path);
+  const start = target.symbol === undefined ? 0 : new UserFile(nameOf(target), path).offset(target.symbol);
+  return { path, offset: start + target.offset };
+}
 
 export interface FileProbe {
   readonly path: string;

@@ -1,4 +1,4 @@
-import type { HookTarget } from "../attach/index.ts";
+import { uprobePlace, type HookTarget } from "../attach/index.ts";
 import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { parseTracepointFormat } from "../object/index.ts";
@@ -92,6 +92,6 @@ function tracepointHook(
 function probeName(target: Extract<HookTarget, { kind: "kprobe" | "uprobe" }>): string {
   if (target.kind === "kprobe")
     return `${target.return ? "kretprobe" : "kprobe"}:${target.function}+${target.offset}`;
-  const place = target.symbol === undefined ? `${target.offset}` : `${target.symbol}+${target.offset}`;
-  return `${target.return ? "uretprobe" : "uprobe"}:${target.path}:${place}`;
+  const { path, offset } = uprobePlace(target);
+  return `${target.return ? "uretprobe" : "uprobe"}:${path}:${offset}`;
 }

@@ -58,7 +58,7 @@ describe.skipIf(process.platform !== "linux")("a recording and the processes tha
       }),
     );
     bytes = Buffer.concat(parts);
-  });
+  }, 60_000);
 
   test.each(Object.keys(SCRIPTS))("%s says the same of both, each time", async (name) => {
     const first = await replay(bytes, SCRIPTS[name]!);

@@ -40,6 +40,8 @@ export const HOOKS = [
   "tracepoint:raw_syscalls:sys_enter",
   "tracepoint:raw_syscalls:sys_exit",
   "tracepoint:sched:sched_process_fork",
+  "kprobe:vfs_read+0",
+  "kretprobe:vfs_read+0",
 ] as const;
 const FORK_FORMAT = `name: sched_process_fork
 ID: 311

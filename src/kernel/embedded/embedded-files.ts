@@ -95,11 +95,12 @@ export class EmbeddedFiles implements HostFiles {
     const [, fd] = /^\/proc\/(?:self|\d+)\/fdinfo\/(\d+)$/.exec(path) ?? [];
     const own = fd === undefined ? OWN_FILES[path] : this.#options.describe(Number(fd));
     if (own !== undefined) return Buffer.from(own);
-    // The real kernel's probes are not this one's.
-    if (path.startsWith("/sys/bus/event_source/devices/kprobe/")) return undefined;
     // A source with files of its own has the whole machine's: this one's are none of them.
     const files = this.#options.source?.files;
-    return files?.read ? files.read(path) : fromHost(() => readFileSync(path));
+    if (files?.read) return files.read(path);
+    // The real kernel's probes are not this one's.
+    if (path.startsWith("/sys/bus/event_source/devices/kprobe/")) return undefined;
+    return fromHost(() => readFileSync(path));
   }
 
   directory(path: string): readonly string[] {

@@ -68,13 +68,15 @@ export interface EmbeddedKernelOptions {
   readonly random?: () => number;
   /** Which kernel it says to be, in place of its own name for itself. */
   readonly release?: KernelRelease;
+  /** As messages name it: `recording` where its events are those of one. */
+  readonly name?: "embedded" | "recording";
   /** What programs print with bpf_trace_printk; by default it is dropped. */
   readonly print?: (text: string) => void;
 }
 
 /** The embedded kernel: what the real one does for BPF programs, in this process. */
 export class EmbeddedKernel implements Kernel, EventHost {
-  readonly name = "embedded";
+  readonly name: "embedded" | "recording";
   readonly machineCode = "wasm";
   readonly pageSize = 4096;
   readonly release: KernelRelease;
@@ -89,6 +91,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
       throw new BpfkitError(`The embedded kernel takes 1 to 2047 MiB of memory and at least one CPU`, {
         code: "kernel/options",
       });
+    this.name = options.name ?? "embedded";
     this.release = options.release ?? embeddedRelease(process.arch);
     this.files = new EmbeddedFiles({ cpus, btf, source, describe: (fd) => this.#describe(fd) });
     this.#world = new World(

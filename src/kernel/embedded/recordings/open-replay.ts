@@ -21,6 +21,7 @@ export function openReplayKernel(reader: RecordingReader, options: ReplayKernelO
   const clock = new EventClock(environment.start, environment, () => processes.settle());
   const processes: ReplaySource = new ReplaySource({ reader, clock, ...options });
   const kernel: EmbeddedKernel = new EmbeddedKernel({
+    name: "recording",
     source: processes,
     cpus: environment.cpus,
     release: embeddedRelease(environment.arch),

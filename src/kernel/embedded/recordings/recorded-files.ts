@@ -2,6 +2,7 @@ import { BpfkitError } from "../../../errors.ts";
 import { parseTracepointFormat } from "../../../object/index.ts";
 import type { TracepointField } from "../../../object/index.ts";
 import type { HostFiles } from "../../index.ts";
+import { PROBE_PMU } from "../events/perf-event.ts";
 import { taskBtf } from "../processes/task-types.ts";
 import type { Tracepoints } from "../processes/tracepoints.ts";
 import { CALL_ENTRY, CALL_EXIT, viewOf } from "./derived-events.ts";
@@ -11,6 +12,12 @@ import type { RecordedFacts } from "./recorded-facts.ts";
 export const TRACEFS = "tracefs/";
 /** Ids of tracepoints whose format the recording brings: behind those of the embedded kernel's own. */
 const FIRST_ID = 100_000;
+
+/** kprobes are there where events of them are. */
+const KPROBE_FILES: Readonly<Record<string, string>> = {
+  "/sys/bus/event_source/devices/kprobe/type": `${PROBE_PMU.kprobe}\n`,
+  "/sys/bus/event_source/devices/kprobe/format/retprobe": "config:0\n",
+};
 
 interface Point {
   readonly category: string;
@@ -25,6 +32,8 @@ export class RecordedFiles implements Partial<HostFiles> {
   /** `sched:sched_process_exec`, in the order of their ids. */
   readonly #recorded: readonly string[];
   readonly #derived: readonly string[];
+  /** Of the kernel, with probes whose events there are. */
+  readonly #functions: readonly string[];
   readonly #fields = new Map<string, TracepointField | undefined>();
   #btf: Uint8Array | undefined;
 
@@ -37,6 +46,7 @@ export class RecordedFiles implements Partial<HostFiles> {
     this.#files = files;
     this.#points = points;
     this.#facts = facts;
+    this.#functions = hooks.flatMap((hook) => /^k(?:ret)?probe:(.*)\+\d+$/.exec(hook)?.[1] ?? []);
     this.#recorded = hooks.flatMap((hook) => /^tracepoint:(.*)$/.exec(hook)?.[1] ?? []);
     const calls = (prefix: string): string[] =>
       points
@@ -72,6 +82,8 @@ export class RecordedFiles implements Partial<HostFiles> {
       return this.#all()
         .map((name) => `${name}\n`)
         .join("");
+    if (root === "available_filter_functions" && category === "")
+      return this.#functions.map((name) => `${name}\n`).join("");
     const name = `${category}:${event}`;
     if (root !== "events" || !this.#all().includes(name)) return undefined;
     const recorded = this.#files.get(`${TRACEFS}events/${category}/${event}/format`);
@@ -100,7 +112,8 @@ export class RecordedFiles implements Partial<HostFiles> {
   }
 
   read(path: string): Uint8Array | undefined {
-    return this.#files.get(path);
+    const own = this.#functions.length > 0 ? KPROBE_FILES[path] : undefined;
+    return own === undefined ? this.#files.get(path) : Buffer.from(own);
   }
 
   directory(): readonly string[] {

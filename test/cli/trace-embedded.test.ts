@@ -189,6 +189,17 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
       expect(rows[0]).toEqual(["TIME", "PID", "CGROUP", "PPID", "COMM", "ARGS"]);
       expect(rows[1]?.slice(4).join(" ")).toMatch(/^sh \S*sh -c \/bin\/true; exit 3$/);
       expect(rows[2]?.slice(3)).toEqual([rows[1]?.[1], "sh", "/bin/true"]);
+      // Nor with no home, nor where no program may get more rights than it has.
+      const bare = spawnSync(
+        "setpriv",
+        [
+          ...["--no-new-privs", "--reuid", "65534", "--regid", "65534", "--clear-groups"],
+          ...[process.execPath, nobody.program, "trace", file, "-c", SCRIPT],
+        ],
+        { encoding: "utf8", cwd: "/", env: { PATH: process.env["PATH"], HOME: "/nonexistent" } },
+      );
+      if (!bare.error)
+        expect(bare).toMatchObject({ status: 0, stdout: expect.stringContaining("/bin/true") });
       const alone = trace(["-e", 'BEGIN { printf("%d\\n", uid); exit(); }'], nobody);
       expect(alone).toMatchObject({ code: 0, out: expect.stringContaining(String(NOBODY.uid)) });
     },

@@ -84,4 +84,45 @@ export const embedded: readonly Scenario[] = [
       expect(stdout).toContain("+++ exited with 3 +++");
     },
   },
+  // Last: a scope of 3 stays until the machine boots again.
+  {
+    name: "an ordinary user traces what kernel.yama.ptrace_scope and unprivileged BPF let him, and is told the rest",
+    run: async (guest) => {
+      await guest.write(
+        "/tmp/execs.bt",
+        Buffer.from('tracepoint:syscalls:sys_enter_execve { printf("%s ", comm); join(args.argv); }'),
+      );
+      await guest.write("/tmp/ends", Buffer.from("ls / >/dev/null; exit 3"));
+      await guest.write("/tmp/leaves", Buffer.from("sleep 100 & exit 0"));
+      const trace = (file: string): Promise<{ stdout: string; stderr: string; code: number | null }> => {
+        const line = `HOME=/none ./bpfkit trace /tmp/execs.bt -c 'sh ${file}'`;
+        return guest.run(["su", "nobody", "-s", "/bin/sh", "-c", line]);
+      };
+      const told = /^bpf\(2\) is refused here \(EPERM\): .*embedded kernel, under ptrace\n/;
+      for (const unprivileged of ["0", "2"]) {
+        await guest.shell(`echo ${unprivileged} >/proc/sys/kernel/unprivileged_bpf_disabled`);
+        const { stdout, stderr, code } = await trace("/tmp/ends");
+        expect(stderr).toMatch(told);
+        expect(stdout).toMatch(/^sh (?:\S*\/)?ls \/$/m);
+        expect(code).toBe(0);
+      }
+      const scope = "/proc/sys/kernel/yama/ptrace_scope";
+      if ((await guest.shell(`cat ${scope} 2>/dev/null || echo none`)).trim() === "none") return;
+      await guest.shell(`echo 1 >${scope}`);
+      expect((await trace("/tmp/ends")).code).toBe(0);
+      // Nobody else may hold what is left.
+      const left = await trace("/tmp/leaves");
+      expect(left.stderr).toMatch(/was killed \([\d, ]+\): kernel\.yama\.ptrace_scope/);
+      for (const [value, hint] of [
+        ["2", /HINT: kernel\.yama\.ptrace_scope is 2: tracing takes CAP_SYS_PTRACE/],
+        ["3", /HINT: kernel\.yama\.ptrace_scope is 3: nobody may trace/],
+      ] as const) {
+        await guest.shell(`echo ${value} >${scope}`);
+        const { stderr, code } = await trace("/tmp/ends");
+        expect(stderr).toMatch(hint);
+        expect(stderr.match(/ERROR:/g)).toHaveLength(1);
+        expect(code).toBe(1);
+      }
+    },
+  },
 ];

@@ -1,13 +1,11 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { readStatus, tracingRights } from "./refusal.ts";
 
 /** From this module, or from the bundle that it is part of; sources cannot be run by themselves. */
 const PLACES = ["keeper.js", "../kernel/linux/ptrace/keeper.js"] as const;
 const PATIENCE_MS = 3000;
-/** CAP_SYS_PTRACE. */
-const TRACE_ALL = 19n;
-
 /** The program that holds processes when their tracer has ended. */
 export function keeperPath(): string | undefined {
   return PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((path) =>
@@ -15,13 +13,10 @@ export function keeperPath(): string | undefined {
   );
 }
 
-/** Yama (kernel.yama.ptrace_scope) lets who has no CAP_SYS_PTRACE hold only its own descendants. */
+/** Whether a process that is no ancestor may hold others. */
 export function mayHoldStrangers(): boolean {
-  const scope = Number(readText("/proc/sys/kernel/yama/ptrace_scope") || "0");
-  const capabilities = BigInt(
-    `0x${/^CapEff:\s*([0-9a-f]+)/m.exec(readText("/proc/self/status"))?.[1] ?? "0"}`,
-  );
-  return scope === 0 || (scope < 3 && ((capabilities >> TRACE_ALL) & 1n) === 1n);
+  const { scope, capable } = tracingRights();
+  return scope === 0 || (scope < 3 && capable);
 }
 
 /** Starts it for processes that stand still; gives its id once it holds them all, undefined if it does not. */
@@ -48,15 +43,6 @@ export function startKeeper(processes: readonly number[]): number | undefined {
 
 /** Undefined where the process is gone; 0 where nobody traces it. */
 function tracerOf(pid: number): number | undefined {
-  const found = /^TracerPid:\s*(\d+)/m.exec(readText(`/proc/${pid}/status`))?.[1];
+  const found = /^TracerPid:\s*(\d+)/m.exec(readStatus(pid))?.[1];
   return found === undefined ? undefined : Number(found);
-}
-
-/** Empty where there is no such file. */
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
 }

@@ -1,6 +1,6 @@
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, writeSync } from "node:fs";
 import { BpfkitError } from "../../../errors.ts";
-import { ERRNO, errnoMessage, errnoName } from "../../../uapi/index.ts";
+import { ERRNO } from "../../../uapi/index.ts";
 import type {
   ForkKind,
   LeftProcesses,
@@ -21,6 +21,7 @@ import { encodeCallFilter, passesFilter } from "./call-filter.ts";
 import { Interruptible } from "./interruptible.ts";
 import { letGo } from "./letting-go.ts";
 import { ProcessMemory } from "./process-memory.ts";
+import { readStatus, refusal } from "./refusal.ts";
 import { RegisterFile, REGISTERS } from "./registers.ts";
 import type { RegisterLayout } from "./registers.ts";
 import {
@@ -324,24 +325,7 @@ class LinuxProcessTracer implements ProcessTracer {
       TRACESECCOMP |
       (this.#follow ? TRACEFORK | TRACEVFORK | TRACECLONE : 0) |
       (owned ? EXITKILL : 0);
-    if (this.#ptrace(PTRACE.SEIZE, pid, 0, options) < 0) throw this.#refused(pid, this.#native.errno());
-  }
-
-  #refused(pid: number, errno: number): BpfkitError {
-    const tracer = Number(/^TracerPid:\s*(\d+)/m.exec(readStatus(pid))?.[1] ?? 0);
-    const hints =
-      errno === ERRNO.ESRCH
-        ? ["The process has ended"]
-        : tracer !== 0
-          ? [`Process ${tracer} traces it already, and only one can`]
-          : [
-              "Tracing takes the same user, or CAP_SYS_PTRACE",
-              "Where kernel.yama.ptrace_scope is 1 only descendants can be traced without it: start the command with bpfkit",
-            ];
-    return new BpfkitError(`Cannot trace process ${pid}: ${errnoMessage(errno)} (${errnoName(errno)})`, {
-      code: errno === ERRNO.ESRCH ? "ptrace/no-process" : "ptrace/refused",
-      hints,
-    });
+    if (this.#ptrace(PTRACE.SEIZE, pid, 0, options) < 0) throw refusal(pid, this.#native.errno(), owned);
   }
 
   /** Brings a shell that stopped itself to its next system call. */
@@ -428,9 +412,9 @@ class LinuxProcessTracer implements ProcessTracer {
     for (;;) {
       if (this.#wait4(pid, options) === pid) break;
       const errno = this.#native.errno();
-      if (errno !== ERRNO.EINTR) throw this.#refused(pid, errno === ERRNO.ECHILD ? ERRNO.ESRCH : errno);
+      if (errno !== ERRNO.EINTR) throw refusal(pid, errno === ERRNO.ECHILD ? ERRNO.ESRCH : errno, true);
     }
-    if ((this.#status[0]! & 0xff) !== 0x7f) throw this.#refused(pid, ERRNO.ESRCH);
+    if ((this.#status[0]! & 0xff) !== 0x7f) throw refusal(pid, ERRNO.ESRCH, true);
   }
 
   #wait4(pid: number, options: number): number {
@@ -655,13 +639,4 @@ class LinuxProcessTracer implements ProcessTracer {
 /** What PTRACE_INTERRUPT leads to, and nothing else. */
 function isInterrupt(status: number): boolean {
   return status >> 16 === PTRACE_EVENT.STOP && ((status >> 8) & 0xff) === SIGNAL.TRAP;
-}
-
-/** Empty where the process is gone. */
-function readStatus(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, "latin1");
-  } catch {
-    return "";
-  }
 }

@@ -205,7 +205,46 @@ function pcap(packets: readonly Uint8Array[], little: boolean): Uint8Array {
   return bytes;
 }
 
+/** The same as pcapng: nanoseconds, a block that readers skip in front of each packet. */
+function pcapng(packets: readonly Uint8Array[], little: boolean): Uint8Array {
+  const block = (type: number, ...words: readonly (number | Uint8Array)[]): Uint8Array => {
+    const sizes = words.map((word) => (typeof word === "number" ? 4 : Math.ceil(word.length / 4) * 4));
+    const size = 12 + sizes.reduce((sum, each) => sum + each, 0);
+    const bytes = new Uint8Array(size);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, type, little);
+    view.setUint32(4, size, little);
+    view.setUint32(size - 4, size, little);
+    let at = 8;
+    words.forEach((word, index) => {
+      if (typeof word === "number") view.setUint32(at, word, little);
+      else bytes.set(word, at);
+      at += sizes[index]!;
+    });
+    return bytes;
+  };
+  const halves = (low: number, high: number): number => (little ? low | (high << 16) : (low << 16) | high);
+  return Buffer.concat([
+    block(0x0a0d0d0a, 0x1a2b3c4d, halves(1, 0), 0xffff_ffff, 0xffff_ffff),
+    // LINKTYPE_ETHERNET; if_tsresol 9, and the end of options.
+    block(1, halves(1, 0), 0, halves(9, 1), Uint8Array.of(9), 0),
+    ...packets.flatMap((packet, index) => {
+      const time = BigInt(index) * 1_000_000_000n + 5000n;
+      const words = [Number(time >> 32n), Number(time & 0xffff_ffffn)];
+      return [block(5, 0, 1), block(6, 0, ...words, packet.length, packet.length + 10, packet)];
+    }),
+  ]);
+}
+
 describe("captures", () => {
+  test("packets of pcapng come out the same", () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 80 })), fc.boolean(), (packets, little) => {
+        expect(readPcap(pcapng(packets, little))).toEqual(readPcap(pcap(packets, little)));
+      }),
+    );
+  });
+
   test("packets come out as they went in, in both byte orders", () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 80 })), fc.boolean(), (packets, little) => {
@@ -222,7 +261,10 @@ describe("captures", () => {
   test("hostile bytes are typed errors", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(200), (noise, cut) => {
-        const inputs = [noise, pcap([noise, noise], true).subarray(0, cut)];
+        const whole = pcapng([noise, noise], true);
+        const changed = Uint8Array.from(whole);
+        changed[cut % changed.length]! ^= 0xff;
+        const inputs = [noise, pcap([noise, noise], true).subarray(0, cut), whole.subarray(0, cut), changed];
         for (const bytes of inputs)
           try {
             readPcap(bytes);

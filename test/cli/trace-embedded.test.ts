@@ -192,10 +192,14 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
       // Nor with no home, nor where no program may get more rights than it has.
       const bare = spawnSync(
         "setpriv",
-        [
-          ...["--no-new-privs", "--reuid", "65534", "--regid", "65534", "--clear-groups"],
-          ...[process.execPath, nobody.program, "trace", file, "-c", SCRIPT],
-        ],
+        ["--no-new-privs", "--reuid", "65534", "--regid", "65534", "--clear-groups"].concat([
+          process.execPath,
+          nobody.program,
+          "trace",
+          file,
+          "-c",
+          SCRIPT,
+        ]),
         { encoding: "utf8", cwd: "/", env: { PATH: process.env["PATH"], HOME: "/nonexistent" } },
       );
       if (!bare.error)

@@ -9,7 +9,6 @@ import {
   type Link,
 } from "../attach/index.ts";
 import { BpfkitError } from "../errors.ts";
-import { linkMisses, programMisses } from "../inspect/index.ts";
 import { SyscallError, type Fd, type Kernel, type ProcessHost } from "../kernel/index.ts";
 import {
   Features,
@@ -30,6 +29,7 @@ import { Child, commandOf, type CommandProcess } from "./child.ts";
 import { Globals } from "./globals.ts";
 import { Failures } from "./failures.ts";
 import { snapshotMap } from "./map-snapshot.ts";
+import { missedByLinks, missedHits } from "./misses.ts";
 import { ProbeError } from "./probe-error.ts";
 import { SystemResolver } from "./resolver.ts";
 import { forSharedLinks, sharedHooks, sharedLinks, type SharedLinks } from "./shared-links.ts";
@@ -193,7 +193,7 @@ export class TraceSession implements Disposable {
   }
 
   #finish(): void {
-    const missedHits = this.#missedHits();
+    const byLinks = missedByLinks(this.#options.kernel, this.#links);
     this.#detach();
     this.#pump?.flush();
     this.#exiting = false;
@@ -201,7 +201,7 @@ export class TraceSession implements Disposable {
     this.#pump?.flush();
     this.#reportLost();
     for (const finding of this.#failures.all()) this.#reporter.diagnostic(finding);
-    this.#reportMissed(missedHits);
+    this.#reportMissed(byLinks);
     if (this.#failed) return;
     this.#reporter.end();
     if (this.#plan.config.printMapsOnExit || this.#options.still === true) this.#printMaps();
@@ -258,24 +258,10 @@ export class TraceSession implements Disposable {
     for (const finding of this.#failures.fresh()) this.#reporter.diagnostic(finding);
   }
 
-  /** By program, as far as the links know: they are gone when it is reported. */
-  #missedHits(): ReadonlyMap<string, bigint> {
-    const missed = new Map<string, bigint>();
-    for (const { program, link } of this.#links)
-      for (const fd of link.fds)
-        missed.set(program, (missed.get(program) ?? 0n) + linkMisses(this.#options.kernel, fd));
-    return missed;
-  }
-
-  #reportMissed(missedHits: ReadonlyMap<string, bigint>): void {
-    const reported = new Set<string>();
-    for (const probe of this.#plan.probes) {
-      if (reported.has(probe.program)) continue;
-      reported.add(probe.program);
-      const runs = programMisses(this.#options.kernel, this.#program(probe).fd);
-      const missed = runs + (missedHits.get(probe.program) ?? 0n);
-      if (missed > 0n) this.#reporter.missed(probe.name, missed);
-    }
+  #reportMissed(byLinks: ReadonlyMap<string, bigint>): void {
+    const { kernel } = this.#options;
+    const missed = missedHits(kernel, this.#plan.probes, (probe) => this.#program(probe), byLinks);
+    for (const { probe, hits } of missed) this.#reporter.missed(probe, hits);
   }
 
   #runAll(kind: "begin" | "end"): void {

@@ -71,7 +71,8 @@ export class JsonReporter implements Reporter {
     this.#line("missed_hits", `{"probe": ${jsonString(probe)}, "hits": ${hits}}`);
   }
 
-  diagnostic({ code, message, span }: Diagnostic): void {
+  diagnostic({ code, message, severity, span }: Diagnostic): void {
+    if (severity === "warning" && this.#options.noWarnings) return;
     const place = span && locate(span.source, span.start);
     const where = place
       ? `, "filename": ${jsonString(span.source.name)}, "line": ${place.line}, "col": ${place.column}`

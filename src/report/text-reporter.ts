@@ -17,6 +17,8 @@ export interface ReporterOptions {
   readonly style: Style;
   readonly resolver: Resolver;
   readonly quiet: boolean;
+  /** Warnings, those of warnf() too, are not shown. */
+  readonly noWarnings?: boolean;
 }
 
 /** bpftrace's text output. */
@@ -87,6 +89,7 @@ export class TextReporter implements Reporter {
   }
 
   diagnostic(diagnostic: Diagnostic): void {
+    if (diagnostic.severity === "warning" && this.#options.noWarnings) return;
     // The script's own messages say it all; of others the source line is half the answer.
     const isOwn = diagnostic.code === "trace/errorf" || diagnostic.code === "trace/warnf";
     const { style } = this.#options;

@@ -67,6 +67,12 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
     expect(code).toBe(4);
   });
 
+  it("takes a whole probe from the command line", () => {
+    expect(bpfkit("trace", "-q", "-e", '$1 { printf("hit\\n"); exit() }', "interval:ms:1").out).toContain(
+      "hit",
+    );
+  });
+
   it("reads headers of its own, from the script's folder, -I and --include", () => {
     writeFileSync(join(folder, "answer.h"), "#define ANSWER 42\nstruct answer { int a; char b; };\n");
     writeFileSync(
@@ -140,6 +146,8 @@ describe.skipIf(!canTrace)("trace on the running kernel", () => {
 
   it("shows the script's own messages with their place", () => {
     const script = 'BEGIN { errorf("bad %d", 1); warnf("%s", comm); exit() }';
+    expect(trace(script, "--no-warnings").err).not.toContain("WARNING");
+    expect(trace(script, "--no-warnings", "-f", "json").out).not.toContain("warnf");
     expect(trace(script, "-q").err).toBe("-e:1:9-28: ERROR: bad 1\n-e:1:30-47: WARNING: bpfkit\n");
     expect(trace(script, "-q", "-f", "json").out).toBe(
       '{"type": "errorf", "msg": "bad 1", "filename": "-e", "line": 1, "col": 9}\n' +

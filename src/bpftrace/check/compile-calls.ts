@@ -26,8 +26,8 @@ function getopt(on: Elaborator, call: Call): TypedExpression {
   const bad = (what: string): TypedExpression =>
     fail(on, "bad-option", `The option --${name.value} needs ${what}, not '${given}'`, span);
   if (fallback.type.kind === "bool") {
-    if (["", "true", "1"].includes(given)) return truth(true, span);
-    return ["false", "0"].includes(given) ? truth(false, span) : bad("true or false");
+    if (["", "true", "1"].includes(given.toLowerCase())) return truth(true, span);
+    return ["false", "0"].includes(given.toLowerCase()) ? truth(false, span) : bad("true or false");
   }
   const read = readInteger(given.replace(/^-/, ""));
   if (typeof read === "string") return bad("a number");

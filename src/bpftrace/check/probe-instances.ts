@@ -56,7 +56,7 @@ function expand(
   point: AttachPoint,
   { world, options, settings, findings }: Context,
 ): { row: ProbeRow; targets: readonly CheckedTarget[] } | undefined {
-  const [first, ...rest] = point.parts.map((part) => fillIn(part, options));
+  const [first, ...rest] = point.parts.flatMap((part) => fillIn(part, options));
   const word = first!.replace(/^[A-Za-z_]\w*=/, "");
   const row = findProbe(word);
   if (!row) {
@@ -83,9 +83,10 @@ function expand(
   return { row, targets: [] };
 }
 
-/** `$1` in a probe's name. */
-function fillIn(part: string, { positional }: CheckOptions): string {
-  return part.replace(/\$(\d+)/g, (_, digits: string) => positional[Number(digits) - 1] ?? "");
+/** `$1` in a probe's name, which may stand for several parts of it: `$1 { ... }` and `interval:ms:10`. */
+function fillIn(part: string, { positional }: CheckOptions): readonly string[] {
+  if (!/\$\d/.test(part)) return [part];
+  return part.replace(/\$(\d+)/g, (_, digits: string) => positional[Number(digits) - 1] ?? "").split(":");
 }
 
 function instancesOf(

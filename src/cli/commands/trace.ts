@@ -143,7 +143,8 @@ async function run(
   const quiet = options.has("quiet");
   const verbose = options.has("verbose");
   const reporter = (resolver: SystemResolver): Reporter => {
-    const reporterOptions = { output, message, style: errorStyle, resolver, quiet };
+    const noWarnings = options.has("no-warnings");
+    const reporterOptions = { output, message, style: errorStyle, resolver, quiet, noWarnings };
     return options.get("format") === "json"
       ? new JsonReporter(reporterOptions)
       : new TextReporter(reporterOptions);

@@ -2,8 +2,19 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BtfBuilder, parseBtf } from "../btf/index.ts";
+import { ElfFile, SectionType } from "../elf/index.ts";
 import { openEmbeddedKernel } from "../kernel/embedded/index.ts";
-import { BpfMap, createMap, load as loadIn, LibraryError, lpmKey, openMap, openProgram } from "./index.ts";
+import { type ObjectSpec, toElf } from "../object/index.ts";
+import {
+  BpfMap,
+  createMap,
+  load as loadIn,
+  LibraryError,
+  lpmKey,
+  openMap,
+  openProgram,
+  readObject,
+} from "./index.ts";
 import type { BpfObject, LoadOptions, ObjectInput, ObjectTypes } from "./index.ts";
 import {
   canLoad,
@@ -283,6 +294,24 @@ describe.skipIf(!canLoad)("the library", () => {
         routes.get(lpmKey("10.1.9.9")),
         routes.get(lpmKey("11.0.0.1")),
       ]).toEqual([1, 2, undefined]);
+    });
+
+    it("and variables survive a file", async () => {
+      await closesAll(async () => {
+        const file = toElf(testObject());
+        const sizes = ({ maps }: ObjectSpec): Record<string, number> =>
+          Object.fromEntries(maps.map(({ name, valueSize }) => [name, valueSize]));
+        expect(sizes(readObject(file))).toEqual(sizes(testObject()));
+        const elf = new ElfFile(file);
+        expect(elf.section(".bss")).toMatchObject({ type: SectionType.Nobits, size: 16 });
+        expect(elf.symbols(elf.section(".symtab")!)).toContainEqual(
+          expect.objectContaining({ name: "dropped", value: 8, size: 8 }),
+        );
+        using object = await load<TestObject>(file, { globals: { factor: 3 } });
+        send(object, 2);
+        expect(object.globals.sent).toBe(2n);
+        expect(object.programs.multiply.testRun({ data: packet }).result).toBe(150);
+      });
     });
 
     it("take the place of an object's own", async () => {

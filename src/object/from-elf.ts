@@ -318,9 +318,8 @@ function exceptionCallbacks(btf: Btf | undefined): Map<number, string> {
     const tag = btf.name(id);
     if (!tag.startsWith(EXCEPTION_CALLBACK)) continue;
     const fn = btf.target(id);
-    if (found.has(fn))
-      throw new ObjectError("object/bad-elf", `Function ${btf.name(fn)} has two exception callbacks`);
-    found.set(fn, tag.slice(EXCEPTION_CALLBACK.length));
+    // Of a program with several the verifier says what is wrong; the object's others are not to suffer.
+    if (!found.has(fn)) found.set(fn, tag.slice(EXCEPTION_CALLBACK.length));
   }
   return found;
 }

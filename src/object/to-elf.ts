@@ -1,4 +1,12 @@
-import { type Btf, BtfBuilder, type BtfExtSection, encodeBtfExt, parseBtf } from "../btf/index.ts";
+import {
+  type Btf,
+  BtfBuilder,
+  type BtfExtSection,
+  BtfKind,
+  BtfLinkage,
+  encodeBtfExt,
+  parseBtf,
+} from "../btf/index.ts";
 import {
   ElfBuilder,
   ElfMachine,
@@ -77,7 +85,12 @@ class ObjectWriter {
   }
 
   write(plan: TracePlan | undefined): Uint8Array<ArrayBuffer> {
-    const { maps, programs, license } = this.#spec;
+    const { maps, programs, license, kconfig } = this.#spec;
+    if (kconfig)
+      throw new ObjectError(
+        "object/unsupported",
+        "Objects that read the kernel's options cannot be written yet",
+      );
     // Section indices must be known before the bytes are: first all code sections, in the order of programs.
     this.#openCode(".text");
     for (const program of programs) this.#openCode(checkedSection(program));
@@ -97,12 +110,13 @@ class ObjectWriter {
       flags: SectionFlag.Alloc | SectionFlag.Write,
       bytes: encodeUtf8(`${license}\0`),
     });
-    for (const { name, contents } of data)
+    for (const { name, contents, valueSize, frozen } of data)
       this.#section({
         name,
-        type: SectionType.Progbits,
-        flags: SectionFlag.Alloc,
-        bytes: contents!,
+        // Readers take .bss from its size alone, and no other section so.
+        type: name.startsWith(".bss") && !contents?.some(Boolean) ? SectionType.Nobits : SectionType.Progbits,
+        flags: SectionFlag.Alloc | (frozen ? 0 : SectionFlag.Write),
+        bytes: contents ?? new Uint8Array(valueSize),
         alignment: 8,
       });
     if (this.#mapBytes > 0)
@@ -146,7 +160,23 @@ class ObjectWriter {
     maps.forEach(({ name }, position) => {
       const symbol = this.#symbol("", { type: SymbolType.Section, section: firstIndex + position });
       this.#maps.set(name, symbol);
+      this.#writeVariables(name, firstIndex + position);
     });
+  }
+
+  /** Symbols by which linkers and readers of objects find variables. */
+  #writeVariables(name: string, section: number): void {
+    const types = this.#btf;
+    const id = types?.findByName(name, BtfKind.Datasec);
+    if (!types || id === undefined) return;
+    for (const { type, offset, size } of types.sectionVariables(id))
+      this.#symbol(types.name(type), {
+        type: SymbolType.Object,
+        binding: types.linkage(type) === BtfLinkage.Static ? SymbolBinding.Local : SymbolBinding.Global,
+        section,
+        value: offset,
+        size,
+      });
   }
 
   #writeMaps(maps: readonly MapSpec[], section: number): void {
@@ -314,7 +344,7 @@ class ObjectWriter {
 }
 
 function isDataSection({ name, contents }: MapSpec): boolean {
-  return name.startsWith(".") && contents !== undefined;
+  return /^\.(data|rodata|bss)(\.|$)/.test(name) || (name.startsWith(".") && contents !== undefined);
 }
 
 /** Name in the file: programs that are not loaded by themselves have `?` in front. */

@@ -31,6 +31,10 @@ if (!hasBpffs) console.log("Skipped: nothing can be pinned without a bpf file sy
 
 const packet = new Uint8Array(64);
 
+function sizes({ maps }: ObjectSpec): Record<string, number> {
+  return Object.fromEntries(maps.map(({ name, valueSize }) => [name, valueSize]));
+}
+
 function send(object: BpfObject<TestObject>, count: number): void {
   object.program("send").testRun({ data: packet, repeat: count });
 }
@@ -299,8 +303,6 @@ describe.skipIf(!canLoad)("the library", () => {
     it("and variables survive a file", async () => {
       await closesAll(async () => {
         const file = toElf(testObject());
-        const sizes = ({ maps }: ObjectSpec): Record<string, number> =>
-          Object.fromEntries(maps.map(({ name, valueSize }) => [name, valueSize]));
         expect(sizes(readObject(file))).toEqual(sizes(testObject()));
         const elf = new ElfFile(file);
         expect(elf.section(".bss")).toMatchObject({ type: SectionType.Nobits, size: 16 });

@@ -107,6 +107,13 @@ export function forked(time: number, parent: number, child: number): EventEntry 
   return { kind: "event", hook: 2, time, pid: parent, cpu: 0, context, memory: [], stack: [] };
 }
 
+/** A function of the kernel, with one register of struct pt_regs. */
+export function probed(hook: number, register: number, value: bigint): EventEntry {
+  const context = new Uint8Array(168);
+  new DataView(context.buffer).setBigUint64(register * 8, value, true);
+  return { kind: "event", hook, time: 1, pid: 100, cpu: 0, context, memory: [], stack: [] };
+}
+
 export function text(address: bigint, value: string): MemoryPiece {
   return { address, state: "held", bytes: Buffer.from(`${value}\0`) };
 }

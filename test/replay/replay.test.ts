@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { EventEntry } from "../../src/recording/index.ts";
-import { call, forked, recording, replay, returned, text } from "./recordings.ts";
+import { call, forked, probed, recording, replay, returned, text } from "./recordings.ts";
 
 const OPENAT = 257;
 const READ = 0;
@@ -111,16 +110,11 @@ describe("a script over a recording", () => {
   });
 
   test("sees functions of the kernel that were probed, with their arguments", async () => {
-    const registers = (hook: number, word: number, value: bigint): EventEntry => {
-      const context = new Uint8Array(168);
-      new DataView(context.buffer).setBigUint64(word * 8, value, true);
-      return { kind: "event", hook, time: 1, pid: 100, cpu: 0, context, memory: [], stack: [] };
-    };
     // rdx, then rax.
-    const probed = recording([registers(3, 12, 4096n), registers(4, 10, 77n)]);
+    const file = recording([probed(3, 12, 4096n), probed(4, 10, 77n)]);
     const script = `kprobe:vfs_* { printf("%s %d\\n", func, arg2) } kretprobe:vfs_read { printf("%d\\n", retval) }`;
-    expect((await replay(probed, script)).out).toMatch(/4096\n77\n$/);
-    await expect(replay(probed, "kprobe:vfs_write { }")).rejects.toThrow("vfs_write");
+    expect((await replay(file, script)).out).toMatch(/4096\n77\n$/);
+    await expect(replay(file, "kprobe:vfs_write { }")).rejects.toThrow("vfs_write");
   });
 
   test("names what the recording has no events of", async () => {

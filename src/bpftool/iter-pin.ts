@@ -10,8 +10,9 @@ import type { OpenObject } from "./handle.ts";
 import { loadFor, readObjectFile } from "./object-file.ts";
 import { ToolError } from "./tool-error.ts";
 
-/** ENOENT as an exit code. */
+/** ENOENT and EINVAL as exit codes. */
 const NO_FILE = 254;
+const EINVAL = 234;
 
 /** iter pin OBJ PATH [map MAP]: reading PATH runs the object's iterator. */
 export const pinIterator: Command = async ({ args, kernel: open, options, inform }) => {
@@ -25,7 +26,7 @@ export const pinIterator: Command = async ({ args, kernel: open, options, inform
     ({ expectedAttachType }) => expectedAttachType === BPF_ATTACH_TYPE.TRACE_ITER,
   );
   if (!iterator)
-    throw new ToolError(`can't find an iterator in objfile ${file}`, 255, [
+    throw new ToolError(`can't find an iterator in objfile ${file}`, EINVAL, [
       "An iterator's program is in a section named iter/TARGET, as iter/task",
     ]);
   using loaded = loadFor(kernel, { ...spec, programs: [iterator] }, options, inform);

@@ -6,6 +6,7 @@ import { parseAttachType } from "./attach-types.ts";
 import { DONE } from "./command.ts";
 import type { Command } from "./command.ts";
 import { openOne } from "./handle.ts";
+import type { OpenObject } from "./handle.ts";
 import { ToolError } from "./tool-error.ts";
 
 const EINVAL = 234;
@@ -61,7 +62,7 @@ function takeRequest(kernel: Kernel, args: Arguments): AttachRequest {
     const type = parseAttachType(args.take("ATTACH_TYPE"), (name) => ATTACHABLE.has(name));
     if (type === undefined)
       throw new ToolError("invalid attach/detach type", EINVAL, [`One of: ${[...ATTACHABLE].join(", ")}`]);
-    const map = type === BPF_ATTACH_TYPE.FLOW_DISSECTOR ? undefined : openOne(kernel, "map", args);
+    const map = type === BPF_ATTACH_TYPE.FLOW_DISSECTOR ? undefined : takeMap(kernel, args);
     return {
       program: program.fd,
       type,
@@ -75,6 +76,11 @@ function takeRequest(kernel: Kernel, args: Arguments): AttachRequest {
     program[Symbol.dispose]();
     throw error;
   }
+}
+
+function takeMap(kernel: Kernel, args: Arguments): OpenObject {
+  if (args.left === 0) throw new ToolError("expected MAP, got no argument", EINVAL);
+  return openOne(kernel, "map", args);
 }
 
 function guard(what: string, call: () => void): void {

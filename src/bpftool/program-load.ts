@@ -3,6 +3,7 @@ import { attach, sectionHook, UsdtSpecs } from "../attach/index.ts";
 import type { AttachContext, Link } from "../attach/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { BpfkitError } from "../errors.ts";
+import { mapInfo } from "../inspect/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { Features } from "../loader/index.ts";
 import type { LoadedObject, LoadedProgram } from "../loader/index.ts";
@@ -67,8 +68,9 @@ async function load(context: CommandContext, all: boolean): Promise<typeof DONE>
   try {
     const request = takeRequest(kernel, args, replacements);
     const spec = prepare(readObjectFile(file).spec, request, all);
+    const reuse = reusedMaps(spec, request.replacements);
     using loaded = loadFor(kernel, spec, options, inform, {
-      reuse: reusedMaps(spec, request.replacements),
+      reuse,
       ...(request.kernelTypes && { coreTypes: request.kernelTypes }),
       ...(request.device && {
         device: {
@@ -86,7 +88,7 @@ async function load(context: CommandContext, all: boolean): Promise<typeof DONE>
       const fd = link?.fds[0] ?? program.fd;
       pinObject(kernel, fd, all ? join(path, basename(program.name)) : path, options);
     }
-    if (request.pinMaps !== undefined) pinMaps(kernel, loaded, request.pinMaps, context);
+    if (request.pinMaps !== undefined) pinMaps(kernel, loaded, request.pinMaps, reuse, context);
     return DONE;
   } finally {
     for (const { object } of replacements) object[Symbol.dispose]();
@@ -144,11 +146,20 @@ function autoAttach(
   return undefined;
 }
 
-function pinMaps(kernel: Kernel, loaded: LoadedObject, directory: string, { options }: CommandContext): void {
+function pinMaps(
+  kernel: Kernel,
+  loaded: LoadedObject,
+  directory: string,
+  reuse: ReadonlyMap<string, unknown>,
+  { options }: CommandContext,
+): void {
   makePinDirectory(kernel, directory, options);
-  // The kernel takes no dots in the names of pins.
-  for (const { name, fd } of loaded.maps.values())
-    pinObject(kernel, fd, join(directory, name.replace(/\./g, "_")), options);
+  for (const { name, fd } of loaded.maps.values()) {
+    // A map that took another's place keeps its own name, as with libbpf.
+    const kept = reuse.has(name) ? mapInfo(kernel, fd).name : name;
+    // The kernel takes no dots in the names of pins.
+    pinObject(kernel, fd, join(directory, kept.replace(/\./g, "_")), options);
+  }
 }
 
 function takeRequest(kernel: Kernel, args: Arguments, replacements: Replacement[]): LoadRequest {

@@ -20,6 +20,8 @@ export const BATCH = {
 } as const;
 
 const VMLINUX = "/sys/kernel/btf/vmlinux";
+/** Types that continue the kernel's own. */
+const MODULE = "/sys/kernel/btf/veth";
 const CGROUPS = "/sys/fs/cgroup";
 
 /** In text, in JSON, and in pretty JSON. */
@@ -30,7 +32,7 @@ const SHOWS: readonly (readonly string[])[] = [
   ["btf", "show"],
   ["net", "show"],
   ["net", "show", "dev", "lo"],
-  ["net", "show", "dev", "dummy0"],
+  ["net", "show", "dev", "own_dummy"],
   ["perf", "show"],
   ["cgroup", "tree"],
   ["cgroup", "tree", CGROUPS, "effective"],
@@ -235,7 +237,6 @@ function fileCommands(file: string): ComparedCommand[] {
     { words: ["-j", "btf", "dump", "file", file], as: "json" },
     { words: ["btf", "dump", "file", file, "format", "c"], as: "text" },
     { words: ["btf", "dump", "file", file, "format", "c", "unsorted"], as: "text" },
-    { words: ["-B", VMLINUX, "btf", "dump", "file", file], as: "code" },
   ];
 }
 
@@ -247,5 +248,11 @@ function vmlinuxCommands(kernel: Kernel): ComparedCommand[] {
     { words: [...file, "format", "c"], as: "text" },
     { words: [...file, "format", "c", "unsorted"], as: "text" },
     { words: [...file, "format", "c", "root_id", "100", "root_id", "2000"], as: "text" },
+    ...(existsSync(MODULE)
+      ? [
+          ["btf", "dump", "file", MODULE],
+          ["-B", VMLINUX, "btf", "dump", "file", MODULE],
+        ].flatMap(twice)
+      : []),
   ];
 }

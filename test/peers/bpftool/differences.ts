@@ -52,7 +52,7 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
   {
     what: "pids",
     why: "bpfkit reads who holds an object from /proc; this bpftool was built without its iterator program",
-    applies: has("show"),
+    applies: ({ words }) => words.some((word) => /^(show|list|l|s|p|batch|b)$/.test(word)),
     level: (text) => text.replace(/\n\tpids .*/g, "").replace(/,\s*"pids": ?\[\{.*?\}\s*\]/gs, ""),
   },
   {
@@ -79,6 +79,12 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
     why: "bpftool's JSON has a name without an object there, which is no JSON; bpfkit's has an object",
     applies: has("net", "show"),
     level: (text) => text.replace(/("flow_dissector": ?\[)\s*\{?\s*("id": ?\d+)\s*\}?\s*\]/g, "$1$2]"),
+  },
+  {
+    what: "comment in feature probe macros",
+    why: "it is worded anew",
+    applies: has("macros"),
+    level: (text) => text.replace(/\/\*(?:(?!\*\/)[^])*HAVE_PROG_TYPE_HELPER(?:(?!\*\/)[^])*\*\/\n/, ""),
   },
   {
     what: "exit code of link show LINK",

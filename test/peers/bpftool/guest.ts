@@ -9,14 +9,12 @@ import type { ComparedCommand } from "./commands.ts";
 import { level, meantCode } from "./differences.ts";
 import { compareEffects } from "./effect-runs.ts";
 import { Holding } from "./holding.ts";
-import { PeerRuns } from "./peer-runs.ts";
-import type { Ran } from "./peer-runs.ts";
+import { ToolRuns } from "./tool-runs.ts";
+import type { Ran } from "./tool-runs.ts";
 import { populate } from "./population.ts";
 import type { GuestReport, Verdict } from "./report.ts";
 
 const [bpftool = "bpftool", only = "", modules = "", objects = "", driver = ""] = process.argv.slice(2);
-const BPFKIT = "/bpfkit/bpfkit";
-const MOST_OUTPUT = 1 << 28;
 const MOST_SHOWN = 1500;
 
 // What is made here sees and changes the whole machine.
@@ -35,8 +33,8 @@ const chosen = comparedCommands(kernel, objects).filter(({ words }) =>
 );
 progress(`${chosen.length} command lines of bpftool`);
 const started = performance.now();
-using peers = new PeerRuns(
-  bpftool,
+using peers = new ToolRuns(
+  [bpftool],
   chosen.map(({ words }) => words),
 );
 const peerSeconds = (performance.now() - started) / 1000;
@@ -116,11 +114,8 @@ async function runOwn(words: readonly string[]): Promise<Ran> {
 }
 
 function startOwn(words: readonly string[]): Ran {
-  const { stdout, stderr, status } = spawnSync(BPFKIT, ["bpftool", ...words], {
-    maxBuffer: MOST_OUTPUT,
-    stdio: ["inherit", "pipe", "pipe"],
-  });
-  return { out: stdout.toString("latin1"), err: stderr.toString(), code: status ?? -1 };
+  using runs = new ToolRuns(["/bpfkit/bpfkit", "bpftool"], [words]);
+  return runs.take(0);
 }
 
 function sameData(own: string, peer: string): boolean {

@@ -124,11 +124,11 @@ function network(holding: Holding, link: Linker): void {
   link("sk_skb", "sk_skb", "SK_SKB_STREAM_VERDICT", () => ({ target_fd: holding.get("map sockmap") }));
   link("xdp", "xdp", "XDP", () => ({ target_fd: LOOPBACK, flags: XDP_FLAGS.SKB_MODE }));
   for (const kind of ["dummy", "veth", "netkit"])
-    holding.attempt(`interface ${kind}`, () => addLink(kernel, { kind, name: `${kind}0` }));
+    holding.attempt(`interface ${kind}`, () => addLink(kernel, { kind, name: `own_${kind}` }));
   const index = (name: string): number => linkByName(kernel, name).index;
   for (const [name, mode] of [
-    ["dummy0", "SKB_MODE"],
-    ["veth0", "DRV_MODE"],
+    ["own_dummy", "SKB_MODE"],
+    ["own_veth", "DRV_MODE"],
   ] as const)
     holding.attempt(`xdp at ${name}`, () =>
       setXdp(kernel, {
@@ -137,7 +137,7 @@ function network(holding: Holding, link: Linker): void {
         flags: XDP_FLAGS[mode],
       }),
     );
-  link("netkit", "netkit", "NETKIT_PRIMARY", () => ({ target_fd: index("netkit0") }));
+  link("netkit", "netkit", "NETKIT_PRIMARY", () => ({ target_fd: index("own_netkit") }));
   const attach = (name: string, program: string, type: AttachName, target: () => number): void => {
     holding.attempt(`${program} at ${name}`, () =>
       kernel.bpf("PROG_ATTACH", {
@@ -147,7 +147,7 @@ function network(holding: Holding, link: Linker): void {
       }),
     );
   };
-  attach("netkit0", "netkit", "NETKIT_PEER", () => index("netkit0"));
+  attach("own_netkit", "netkit", "NETKIT_PEER", () => index("own_netkit"));
   attach("lo", "tcx", "TCX_EGRESS", () => LOOPBACK);
   attach("lo", "sched_cls", "TCX_EGRESS", () => LOOPBACK);
   attach("map sockhash", "sk_msg", "SK_MSG_VERDICT", () => holding.get("map sockhash"));
@@ -157,7 +157,7 @@ function network(holding: Holding, link: Linker): void {
 
 function filters(holding: Holding): void {
   const { kernel } = holding;
-  for (const name of ["lo", "dummy0"])
+  for (const name of ["lo", "own_dummy"])
     holding.attempt(`filters at ${name}`, () => {
       const ifindex = linkByName(kernel, name).index;
       addClsact(kernel, ifindex);
@@ -169,8 +169,8 @@ function filters(holding: Holding): void {
           name: `cls_${direction}`,
         });
     });
-  holding.attempt("filter with actions at dummy0", () =>
-    addFilterWithAction(kernel, linkByName(kernel, "dummy0").index, {
+  holding.attempt("filter with actions at own_dummy", () =>
+    addFilterWithAction(kernel, linkByName(kernel, "own_dummy").index, {
       filter: holding.get("program sched_cls"),
       action: holding.get("program sched_act"),
     }),

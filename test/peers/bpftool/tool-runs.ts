@@ -11,16 +11,16 @@ export interface Ran {
 }
 
 /** Answers of a tool to many command lines, each by a process of its own, in files until they are asked for. */
-export class PeerRuns implements Disposable {
+export class ToolRuns implements Disposable {
   readonly #folder = mkdtempSync("/tmp/peer-");
   readonly #codes: readonly number[];
 
   /** One shell starts them all: that takes a tenth of what Node takes for a process. */
-  constructor(program: string, lines: readonly (readonly string[])[]) {
+  constructor(program: readonly string[], lines: readonly (readonly string[])[]) {
     const script = join(this.#folder, "lines.sh");
     const runs = lines.map((words, index) => {
       const file = join(this.#folder, String(index));
-      return `${[program, ...words].map(quoted).join(" ")} >${file}.out 2>${file}.err; echo $?\n`;
+      return `${[...program, ...words].map(quoted).join(" ")} >${file}.out 2>${file}.err; echo $?\n`;
     });
     writeFileSync(script, runs.join(""));
     // Keys of some maps are descriptors: 0 is the same file for both.

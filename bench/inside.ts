@@ -4,7 +4,7 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openKernel } from "../src/open-kernel.ts";
-import { headerTools, measureHeaders, profileHeader } from "./header.ts";
+import { commandTools, measureCommands, profileHeader, TYPES } from "./commands.ts";
 import {
   attempt,
   measureCost,
@@ -13,6 +13,7 @@ import {
   measureStart,
   withStatistics,
 } from "./measurements.ts";
+import { measureObjects } from "./objects.ts";
 import type { Measured, Report } from "./report.ts";
 import type { Tool } from "./tracer.ts";
 
@@ -79,7 +80,8 @@ const report: Report = {
   cost: [],
   costUnit: "ns",
   output: [],
-  btf: ofTypes ? measureHeaders(headerTools(tools), Number(rounds)) : [],
+  btf: ofTypes ? measureCommands(commandTools(tools), TYPES, Number(rounds)) : [],
+  objects: sections.has("objects") ? measureObjects(kernel, commandTools(tools), Number(rounds)) : [],
   profile: ofTypes ? profileHeader("dist/bin/bpfkit.js") : [],
 };
 if (sections.has("start"))

@@ -1,4 +1,4 @@
-// npm run bench -- [--kernel 6.12|host] [--sections start,size,cost,output,btf] [--rounds 5] [--events 1000000]
+// npm run bench -- [--kernel 6.12|host] [--sections start,size,cost,output,btf,objects] [--rounds 5] [--events 1000000]
 //                  [--peers FOLDER] [--clock instructions|time] [-f json]
 // Measures bpfkit beside bpftrace (FOLDER/bin/bpftrace, FOLDER as in BPFKIT_PEERS) in one guest, or on this
 // machine, where only the start is measured, with scripts that see no process, and btf.
@@ -17,7 +17,7 @@ const INSIDE = ".cache/tools/bench/inside.js";
 const { values } = parseArgs({
   options: {
     kernel: { type: "string", default: "6.12" },
-    sections: { type: "string", default: "start,size,cost,output,btf" },
+    sections: { type: "string", default: "start,size,cost,output,btf,objects" },
     rounds: { type: "string", default: "5" },
     events: { type: "string", default: "1000000" },
     peers: { type: "string" },
@@ -71,7 +71,7 @@ async function inGuest(
 /** In a mount namespace of its own: bpftrace wants tracefs, and the machine's mounts are not ours to change. */
 function onThisMachine(): string {
   const line = 'mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"';
-  const sections = values.sections.split(",").filter((name) => name === "start" || name === "btf");
+  const sections = values.sections.split(",").filter((name) => ["start", "btf", "objects"].includes(name));
   const argv = [
     process.execPath,
     INSIDE,

@@ -30,7 +30,7 @@ export interface CostResult {
 }
 
 /** Seconds to print the kernel's types. */
-export interface HeaderResult {
+export interface CommandResult {
   readonly wall: number;
   readonly cpu: number;
 }

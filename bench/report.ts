@@ -2,7 +2,7 @@ import {
   median,
   type CostResult,
   type Failure,
-  type HeaderResult,
+  type CommandResult,
   type OutputResult,
   type SizeResult,
   type StartResult,
@@ -22,7 +22,9 @@ export interface Report {
   /** What the clock of `cost` counts. */
   readonly costUnit: "ns" | "instructions";
   readonly output: Measured<OutputResult>[];
-  readonly btf: Measured<HeaderResult>[];
+  readonly btf: Measured<CommandResult>[];
+  /** Lists and dumps of objects in the kernel. */
+  readonly objects: Measured<CommandResult>[];
   /** Of one run that prints vmlinux.h: functions with the milliseconds in themselves. */
   readonly profile: readonly { readonly name: string; readonly milliseconds: number }[];
 }
@@ -70,7 +72,7 @@ const OUTPUT: readonly Column<OutputResult>[] = [
   },
 ];
 
-const BTF: readonly Column<HeaderResult>[] = [
+const COMMANDS: readonly Column<CommandResult>[] = [
   { title: "s", digits: 3, read: ({ wall }) => wall, compared: true },
   { title: "cpu s", digits: 2, read: ({ cpu }) => cpu, compared: true },
 ];
@@ -88,7 +90,8 @@ export function reportText(report: Report): string {
     ...section("instructions", report.size, SIZE),
     ...section(COST_TITLES[report.costUnit], report.cost, costColumns(report.costUnit)),
     ...section("printf at full load", report.output, OUTPUT),
-    ...section("types of the kernel", report.btf, BTF),
+    ...section("types of the kernel", report.btf, COMMANDS),
+    ...section("objects in the kernel", report.objects, COMMANDS),
     ...report.profile.map(
       ({ name, milliseconds }) =>
         `  ${"in bpfkit".padEnd(24)}${milliseconds.toFixed(1).padStart(8)} ms  ${name}`,
@@ -133,7 +136,9 @@ function columnLines<T extends object>(rows: readonly Measured<T>[], column: Col
 
 function ratiosOf<T>(column: Column<T>, [own, peer]: readonly (T | undefined)[]): readonly number[] {
   if (!column.compared || own === undefined || peer === undefined) return [];
-  return column.ratios?.(own, peer) ?? [column.read(own) / column.read(peer)];
+  const ratios = column.ratios?.(own, peer) ?? [column.read(own) / column.read(peer)];
+  // What took less than the clock's step has no ratio.
+  return ratios.filter(Number.isFinite);
 }
 
 /** The median, and between which two numbers the middle half of the ratios lies. */

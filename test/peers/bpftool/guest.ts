@@ -16,6 +16,8 @@ import type { GuestReport, Verdict } from "./report.ts";
 
 const [bpftool = "bpftool", only = "", modules = "", objects = "", driver = ""] = process.argv.slice(2);
 const MOST_SHOWN = 1500;
+/** Milliseconds from which a command line is worth a word. */
+const SLOW = 2000;
 
 // What is made here sees and changes the whole machine.
 if (!existsSync("/agent.mjs")) throw new Error("This runs in a guest: npm run peers:bpftool");
@@ -44,7 +46,9 @@ const times: [number, string][] = [];
 for (const [index, command] of chosen.entries()) {
   const start = performance.now();
   const own = command.process === true ? startOwn(exact(command.words)) : await runOwn(exact(command.words));
-  times.push([performance.now() - start, command.words.join(" ")]);
+  const took = performance.now() - start;
+  times.push([took, command.words.join(" ")]);
+  if (took > SLOW) progress(`${(took / 1000).toFixed(1)} s for ${command.words.join(" ")}`);
   verdicts.push(compare(command, own, peers.take(index)));
 }
 const report: GuestReport = {

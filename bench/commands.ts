@@ -2,21 +2,29 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { HeaderResult } from "./measurements.ts";
+import type { CommandResult } from "./measurements.ts";
 import type { Measured } from "./report.ts";
 import { childrenCpu, type Tool } from "./tracer.ts";
 
 const VMLINUX = "/sys/kernel/btf/vmlinux";
-const ROWS: readonly { readonly what: string; readonly words: readonly string[] }[] = [
-  { what: "vmlinux.h", words: ["format", "c"] },
-  { what: "vmlinux.h unsorted", words: ["format", "c", "unsorted"] },
-  { what: "raw", words: [] },
+
+/** A command line of bpftool's grammar. */
+export interface CommandRow {
+  readonly what: string;
+  readonly words: readonly string[];
+}
+
+const DUMP = ["btf", "dump", "file", VMLINUX];
+export const TYPES: readonly CommandRow[] = [
+  { what: "vmlinux.h", words: [...DUMP, "format", "c"] },
+  { what: "vmlinux.h unsorted", words: [...DUMP, "format", "c", "unsorted"] },
+  { what: "raw", words: DUMP },
 ];
 const MOST_OUTPUT = 1 << 28;
 const SHOWN = 12;
 
-/** `bpfkit` and, beside the other peers, bpftool: what prints the kernel's types. */
-export function headerTools(tools: readonly Tool[]): Tool[] {
+/** `bpfkit` and, beside the other peers, bpftool. */
+export function commandTools(tools: readonly Tool[]): Tool[] {
   const [own, peer] = tools;
   const bpftool = peer && join(dirname(peer.argv[0]!), "bpftool");
   return [
@@ -26,9 +34,13 @@ export function headerTools(tools: readonly Tool[]): Tool[] {
 }
 
 /** The tools take turns, so that whatever else the machine does falls on both; the least of each counts. */
-export function measureHeaders(tools: readonly Tool[], rounds: number): Measured<HeaderResult>[] {
-  return ROWS.map(({ what, words }) => {
-    const runs = new Map(tools.map(({ name }) => [name, [] as HeaderResult[]]));
+export function measureCommands(
+  tools: readonly Tool[],
+  rows: readonly CommandRow[],
+  rounds: number,
+): Measured<CommandResult>[] {
+  return rows.map(({ what, words }) => {
+    const runs = new Map(tools.map(({ name }) => [name, [] as CommandResult[]]));
     for (let round = 0; round < rounds; round++)
       for (const tool of tools) runs.get(tool.name)!.push(run(tool, words));
     const byTool = Object.fromEntries(
@@ -41,10 +53,10 @@ export function measureHeaders(tools: readonly Tool[], rounds: number): Measured
   });
 }
 
-function run({ argv }: Tool, words: readonly string[]): HeaderResult {
+function run({ argv }: Tool, words: readonly string[]): CommandResult {
   const cpu = childrenCpu();
   const start = performance.now();
-  const [command = "", ...args] = [...argv, "btf", "dump", "file", VMLINUX, ...words];
+  const [command = "", ...args] = [...argv, ...words];
   const { status, stderr } = spawnSync(command, args, {
     stdio: ["ignore", "ignore", "pipe"],
     maxBuffer: MOST_OUTPUT,

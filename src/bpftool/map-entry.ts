@@ -1,4 +1,5 @@
 import { errnoMessage, ERRNO } from "../uapi/index.ts";
+import { RawJson } from "./json.ts";
 import type { Json } from "./json.ts";
 import { holdsMaps } from "./opened-map.ts";
 import type { OpenedMap } from "./opened-map.ts";
@@ -88,8 +89,10 @@ export function hexText(bytes: Uint8Array): string {
   return text;
 }
 
-export function hexJson(bytes: Uint8Array): string[] {
-  return Array.from(bytes, (byte) => `0x${HEX[byte]}`);
+export function hexJson(bytes: Uint8Array): readonly Json[] {
+  return Array.from(bytes, (byte) => HEX_JSON[byte]!);
 }
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** Made once: a map has many bytes, and none of them needs quoting again. */
+const HEX_JSON: readonly RawJson[] = HEX.map((digits) => new RawJson(`"0x${digits}"`));

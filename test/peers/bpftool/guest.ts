@@ -9,6 +9,7 @@ import type { ComparedCommand } from "./commands.ts";
 import { level, meantCode } from "./differences.ts";
 import { compareEffects } from "./effect-runs.ts";
 import { Holding } from "./holding.ts";
+import { peerAnswers } from "./peer-answers.ts";
 import { ToolRuns } from "./tool-runs.ts";
 import type { Ran } from "./tool-runs.ts";
 import { populate } from "./population.ts";
@@ -33,24 +34,25 @@ keepSymbols();
 const chosen = comparedCommands(kernel, objects).filter(({ words }) =>
   new RegExp(only).test(words.join(" ")),
 );
-progress(`${chosen.length} command lines of bpftool`);
-const started = performance.now();
-using peers = new ToolRuns(
-  [bpftool],
-  chosen.map(({ words }) => words),
-);
-const peerSeconds = (performance.now() - started) / 1000;
-progress("the same of bpfkit");
-const verdicts: Verdict[] = [...effects];
+progress(`${chosen.length} command lines of bpfkit`);
+const owns: Ran[] = [];
 const times: [number, string][] = [];
-for (const [index, command] of chosen.entries()) {
+for (const { words, process: asUsersDo } of chosen) {
   const start = performance.now();
-  const own = command.process === true ? startOwn(exact(command.words)) : await runOwn(exact(command.words));
+  // oxlint-disable-next-line no-await-in-loop -- one after another: both tools see the same kernel
+  owns.push(asUsersDo === true ? startOwn(exact(words)) : await runOwn(exact(words)));
   const took = performance.now() - start;
-  times.push([took, command.words.join(" ")]);
-  if (took > SLOW) progress(`${(took / 1000).toFixed(1)} s for ${command.words.join(" ")}`);
-  verdicts.push(compare(command, own, peers.take(index)));
+  times.push([took, words.join(" ")]);
+  if (took > SLOW) progress(`${(took / 1000).toFixed(1)} s for ${words.join(" ")}`);
 }
+progress("the same of bpftool");
+const started = performance.now();
+const peers = peerAnswers(bpftool, chosen, owns);
+const peerSeconds = (performance.now() - started) / 1000;
+const verdicts = [
+  ...effects,
+  ...chosen.map((command, index) => compare(command, owns[index]!, peers[index]!)),
+];
 const report: GuestReport = {
   kernel: kernel.name,
   made: [...holding.fds.keys(), ...holding.done],

@@ -61,6 +61,8 @@ export interface CommandRow {
 export interface ObjectRow {
   readonly name: string;
   readonly commands: readonly CommandRow[];
+  /** Without a command the help is meant, not the first. */
+  readonly bare?: "help";
   /** What the capitals in the usage lines stand for. */
   readonly terms?: readonly (readonly [term: string, meaning: string])[];
 }

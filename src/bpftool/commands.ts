@@ -329,6 +329,7 @@ export const COMMANDS: readonly (ObjectRow | CommandRow)[] = [
   },
   {
     name: "iter",
+    bare: "help",
     terms: [MAP],
     commands: [
       {

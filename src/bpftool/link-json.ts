@@ -14,10 +14,8 @@ export function linkJson(
   return {
     id: info.id,
     type: linkTypeName(info.type) ?? info.type,
-    // A struct_ops link has a map in place of a program.
-    ...(info.detail.kind === "map" && info.detail.attachType === undefined
-      ? { map_id: info.detail.mapId }
-      : { prog_id: info.programId }),
+    // 0 of a struct_ops link, which has a map.
+    prog_id: info.programId,
     ...detailJson(surroundings, info.detail, programType),
     pinned: pinnedJson(surroundings.pins, info.id),
     pids: holdersJson(holders),
@@ -52,9 +50,10 @@ function detailJson(
         attach_type: detail.attachType === undefined ? undefined : attachName(detail.attachType),
       };
     case "map":
-      return detail.attachType === undefined
-        ? {}
-        : { map_id: detail.mapId, attach_type: attachName(detail.attachType) };
+      return {
+        map_id: detail.mapId,
+        attach_type: detail.attachType === undefined ? undefined : attachName(detail.attachType),
+      };
     case "iter":
       return iteratorJson(detail);
     case "netfilter":

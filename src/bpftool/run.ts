@@ -68,6 +68,7 @@ async function runCommand(words: readonly string[], tool: Tool): Promise<Answer 
   }
   if (!isObject(row)) return row.run(context);
   const word = args.peek();
+  if (word === undefined && row.bare === "help") return helpAnswer(objectHelp(row), tool.inform);
   const command = word === undefined ? row.commands[0] : findKeyword(row.commands, word);
   if (command) {
     if (word !== undefined) args.take("COMMAND");

@@ -125,36 +125,27 @@ function queryType(
   effective: boolean,
 ): CgroupProgram[] | SyscallError {
   const prog_ids = new Uint8Array(MOST_PROGRAMS * 4);
+  // Programs of lsm_cgroup hang at different hooks, and have flags of their own: the kernel insists on telling them.
+  const prog_attach_flags =
+    !effective && attach_type === BPF_ATTACH_TYPE.LSM_CGROUP ? new Uint8Array(MOST_PROGRAMS * 4) : undefined;
   try {
     const { prog_cnt, attach_flags } = kernel.bpf("PROG_QUERY", {
       target_fd: cgroup,
       attach_type,
       query_flags: effective ? EFFECTIVE : 0,
       prog_ids,
+      ...(prog_attach_flags && { prog_attach_flags }),
     });
-    const flags = effective ? 0 : attach_flags;
-    const own = !effective && attach_type === BPF_ATTACH_TYPE.LSM_CGROUP ? ownFlags(kernel, cgroup) : [];
+    const own = prog_attach_flags ? readU32s(prog_attach_flags, prog_cnt) : [];
     return readU32s(prog_ids, prog_cnt).map((id, index) => ({
       id,
       attachType: attach_type,
-      flags: own[index] || flags,
+      flags: effective ? 0 : own[index] || attach_flags,
     }));
   } catch (error) {
     if (error instanceof SyscallError) return error;
     throw error;
   }
-}
-
-/** Programs of lsm_cgroup hang at different hooks, and have flags of their own. */
-function ownFlags(kernel: Kernel, cgroup: number): number[] {
-  const prog_attach_flags = new Uint8Array(MOST_PROGRAMS * 4);
-  const { prog_cnt } = kernel.bpf("PROG_QUERY", {
-    target_fd: cgroup,
-    attach_type: BPF_ATTACH_TYPE.LSM_CGROUP,
-    prog_ids: new Uint8Array(MOST_PROGRAMS * 4),
-    prog_attach_flags,
-  });
-  return readU32s(prog_attach_flags, prog_cnt);
 }
 
 /** A descriptor of a process behind which a program runs: a perf event or a raw tracepoint. */

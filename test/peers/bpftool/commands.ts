@@ -73,7 +73,6 @@ const OPTIONS: readonly (readonly string[])[] = [
   ["prog", "help"],
   ["map", "he"],
   ["feature", "help"],
-  ["iter"],
   ["-h"],
 ];
 
@@ -160,6 +159,7 @@ export function comparedCommands(kernel: Kernel, objects: string): ComparedComma
   return [
     ...SHOWS.flatMap(thrice),
     ...OPTIONS.flatMap(twice),
+    { words: ["iter"], as: "text" },
     ...differentPrograms(kernel).flatMap(([id, tag]) => programCommands(kernel, id, tag)),
     ...maps.flatMap((id) => mapCommands(kernel, id)),
     ...maps.slice(0, FEW).flatMap((id) => twice(["map", "show", "id", String(id)])),

@@ -99,7 +99,7 @@ export const EFFECTS: readonly Effect[] = [
       `rmdir ${CGROUP}`,
       ...UNDO,
     ],
-    shows: /\nID +cgroup_inet_ingress multi +first +\nID +cgroup_inet_ingress multi +second/,
+    shows: /\nID cgroup_inet_ingress multi +first +\nID cgroup_inet_ingress multi +second/,
   },
   {
     name: "net attach and detach: XDP",
@@ -156,15 +156,15 @@ export const EFFECTS: readonly Effect[] = [
   {
     name: "link pin and detach",
     lines: [
-      `$T prog loadall /objects/effects.bpf.o ${ALL} autoattach`,
-      `$T link pin pinned ${ALL}/exits /sys/fs/bpf/again`,
+      `$T prog loadall /objects/iterator.bpf.o ${ALL} autoattach`,
+      `$T link pin pinned ${ALL}/tasks /sys/fs/bpf/again`,
       "$O -f link show",
       "$T link detach pinned /sys/fs/bpf/again",
-      `rm ${ALL}/exits /sys/fs/bpf/again`,
+      `rm ${ALL}/tasks /sys/fs/bpf/again`,
       "$O link show",
       ...UNDO,
     ],
-    shows: /^ID: raw_tracepoint {2}prog ID {2}\n/,
+    shows: /^ID: iter {2}prog ID {2}target_name task {2}\n(?:\tpinned .*\n){2}ended with 255\n$/,
   },
   {
     name: "struct_ops register, dump and unregister",
@@ -177,7 +177,6 @@ export const EFFECTS: readonly Effect[] = [
       "$T struct_ops unregister name by_map",
       "$T struct_ops unregister name by_map",
       CONTROLS,
-      "$O prog show",
     ],
     shows: /^.*bpf_by_map.*\n/,
   },
@@ -190,7 +189,7 @@ export const EFFECTS: readonly Effect[] = [
       "ls /sys/fs/bpf/ops",
       "$T struct_ops unregister name by_link",
       "$T struct_ops unregister name by_map",
-      ...UNDO,
+      "rm -r /sys/fs/bpf/*",
       CONTROLS,
     ],
     shows: /bpf_by_link(?:.*\n)*by_link\n/,
@@ -253,8 +252,10 @@ for (const attach_type of [BPF_ATTACH_TYPE.TCX_INGRESS, BPF_ATTACH_TYPE.TCX_EGRE
 /** What lines printed without what differs from run to run: ids, times, sizes that the kernel chose. */
 export function steady(text: string): string {
   return text
-    .replace(/^\d+(?=: | {2})/gm, "ID")
+    .replace(/^\d+(?=: )/gm, "ID")
+    .replace(/^\d+ {2,}/gm, "ID ")
     .replace(/\b(id|prog|prog_id|link_id|map_ids?|btf_id)(":? ?\[?| |:)\d+(?:,\d+)*/g, "$1$2ID")
     .replace(/"(loaded_at|duration|bytes_memlock)":\d+/g, '"$1":0')
+    .replace(/loaded_at \S+/g, "loaded_at")
     .replace(/"pids":\[.*?\],?|\n\tpids .*/g, "");
 }

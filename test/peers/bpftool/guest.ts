@@ -105,7 +105,9 @@ function compare(command: ComparedCommand, own: Ran, peer: Ran): Verdict {
 
 /** What bpftool prints, flaw for flaw. */
 function exact(words: readonly string[]): readonly string[] {
-  return words.includes("c") && !words.includes("unsorted") ? [...words, "exact"] : words;
+  return words.includes("format") && words.includes("c") && !words.includes("unsorted")
+    ? [...words, "exact"]
+    : words;
 }
 
 async function runOwn(words: readonly string[]): Promise<Ran> {

@@ -31,7 +31,7 @@ async function pin(
 
 /** link detach LINK. */
 export const detachLink: Command = async ({ args, kernel: open }) => {
-  args.require(2, "detach", 1);
+  args.require(2, "detach", NOT_DETACHED);
   const kernel = await open();
   using link = openLink(kernel, args);
   args.end();
@@ -39,20 +39,20 @@ export const detachLink: Command = async ({ args, kernel: open }) => {
     kernel.bpf("LINK_DETACH", { link_fd: link.fd });
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    throw new ToolError(`failed link detach: ${errnoMessage(error.errno)}`, 255, [
+    throw new ToolError(`failed link detach: ${errnoMessage(error.errno)}`, NOT_DETACHED, [
       "Not every type of link can be taken off by somebody else; it goes with the last process that holds it",
     ]);
   }
   return DONE;
 };
 
-/** bpftool's code for a link that cannot be opened to be detached. */
-const NOT_OPENED = 1;
+/** bpftool's code for a link that cannot be opened or detached. */
+const NOT_DETACHED = 1;
 
 function openLink(kernel: Kernel, args: Arguments): OpenObject {
   try {
     return openOne(kernel, "link", args);
   } catch (error) {
-    throw error instanceof ToolError ? new ToolError(error.message, NOT_OPENED, error.hints) : error;
+    throw error instanceof ToolError ? new ToolError(error.message, NOT_DETACHED, error.hints) : error;
   }
 }

@@ -71,7 +71,7 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
   {
     what: "btf_id of maps without types, after one that has them",
     why: "since Linux 6.18 the kernel leaves the field alone, and bpftool does not clear it between maps",
-    applies: has("map", "show"),
+    applies: ({ words }) => words.includes("map") && (words.includes("show") || words.includes("list")),
     asPeer: carryBtfId,
   },
   {

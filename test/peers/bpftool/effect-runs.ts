@@ -20,10 +20,10 @@ export function compareEffects(
     // oxlint-disable-next-line typescript/no-unsafe-return -- an array of strings, by our own program
     JSON.parse(execFileSync("node", [driver, LINES, ...tool], { encoding: "utf8" })),
   );
-  return chosen.map(({ name }, index): Verdict => {
+  return chosen.map(({ name, shows }, index): Verdict => {
     const [ours, theirs] = [steady(own![index]!), steady(peers![index]!)];
     const verdict = { command: name, as: "effect" } as const;
-    if (ours === theirs) return { ...verdict, result: "same" };
+    if (ours === theirs && shows.test(ours)) return { ...verdict, result: "same" };
     return { ...verdict, result: "different", own: ours, peer: theirs };
   });
 }

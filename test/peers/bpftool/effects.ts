@@ -164,7 +164,7 @@ export const EFFECTS: readonly Effect[] = [
       "$O link show",
       ...UNDO,
     ],
-    shows: /^ID: iter {2}prog ID {2}target_name task {2}\n(?:\tpinned .*\n){2}ended with 255\n$/,
+    shows: /^ID: iter {2}prog ID {2}target_name task {2}\n(?:\tpinned .*\n){2}ended with 1\n$/,
   },
   {
     name: "struct_ops register, dump and unregister",

@@ -207,5 +207,7 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
       const alone = trace(["-e", 'BEGIN { printf("%d\\n", uid); exit(); }'], nobody);
       expect(alone).toMatchObject({ code: 0, out: expect.stringContaining(String(NOBODY.uid)) });
     },
+    // A copy of the program, and three runs of it.
+    90_000,
   );
 });

@@ -48,11 +48,13 @@ const columns = [
   KERNEL,
   "jit",
   "interpreter",
+  "checked",
   ...peers.flatMap(({ name }) => [`${name} JIT`, `${name} int.`]),
 ];
 const rows: Row[] = [];
 
 using kernel = await openKernel();
+using checkedKernel = openEmbeddedKernel({ checked: true, fuel: Infinity });
 console.log("program".padEnd(30) + [...columns, "jit/kernel"].map((head) => head.padStart(12)).join(""));
 for (const program of BENCH_PROGRAMS.filter(isWanted)) {
   const insns = assemble(program.text);
@@ -60,6 +62,7 @@ for (const program of BENCH_PROGRAMS.filter(isWanted)) {
     kernelRunner(KERNEL, kernel, loadXdp(kernel, insns)),
     machineRunner(insns, "jit"),
     machineRunner(insns, "interpreter"),
+    kernelRunner("checked", checkedKernel, loadXdp(checkedKernel, insns)),
     ...(await peerRunners(insns)),
   ]);
 }
@@ -68,6 +71,7 @@ for (const { name, map, keys, text } of BENCH_MAP_PROGRAMS.filter(isWanted)) {
     [KERNEL, kernel],
     ["jit", openEmbeddedKernel({ mode: "jit", fuel: Infinity })],
     ["interpreter", openEmbeddedKernel({ mode: "interpreter", fuel: Infinity })],
+    ["checked", checkedKernel],
   ];
   const runners = ports.map(([machine, port]) => {
     const fd = port.bpf("MAP_CREATE", map);
@@ -118,6 +122,7 @@ function summarize(): void {
   console.log("\ntimes in ns a run, the best of the rounds; the empty program does not count below");
   const pairs: readonly (readonly [string, string])[] = [
     ["jit", KERNEL],
+    ["checked", "jit"],
     ...peers.flatMap(({ name }): (readonly [string, string])[] => [
       ["jit", `${name} JIT`],
       ["interpreter", `${name} int.`],

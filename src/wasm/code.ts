@@ -97,6 +97,11 @@ export class Code {
     return this.#indexed("call_indirect", typeIndex).#byte(0);
   }
 
+  /** Bytes so far. */
+  get size(): number {
+    return this.#length;
+  }
+
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
   }

@@ -29,6 +29,8 @@ interface Place {
 const SKB = STRUCT.__sk_buff.fields;
 const XDP = STRUCT.xdp_md.fields;
 
+const NARROW: readonly number[] = [SKB.tc_index.offset, SKB.tc_classid.offset];
+
 /** Places in packets: headers, their middles, and around the ends of those that there are. */
 const OFFSETS = [0, 4, 12, 13, 14, 16, 24, 34, 40, 60, 63, 64, 100, 126, 127, 128, 200] as const;
 const offsetOf = (random: Random): Insn[] =>
@@ -73,8 +75,10 @@ export function contextAccess(readable: readonly Place[], writable: readonly Pla
     const { offset, size } = random.pick(write ? writable : readable);
     const width = size === 8 ? 8 : 4;
     const word = offset + width * random.below(size / width);
+    // The kernel's own field may have 16 bits, where a context as it lies in memory has 32.
+    const narrow = NARROW.includes(offset) ? [aluImmediate("AND", 2, 0xffff)] : [];
     return write
-      ? [contextIn(1), load(8, 2, 10, slot), store(width, 1, word, 2)]
+      ? [contextIn(1), load(8, 2, 10, slot), ...narrow, store(width, 1, word, 2)]
       : [contextIn(1), load(width, 2, 1, word), store(8, 10, slot, 2)];
   };
 }

@@ -218,7 +218,12 @@ export abstract class BpfMap extends KernelObject {
   }
 
   protected free(): void {
-    this.dispose();
+    try {
+      this.dispose();
+    } catch (error) {
+      // A program wrote where it must not: what the map led to goes with the whole memory.
+      if (!(error instanceof RangeError)) throw error;
+    }
     this.host.forget(this);
     this.memory.free(this.address);
     this.definition.btf?.object.release();

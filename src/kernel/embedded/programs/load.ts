@@ -144,10 +144,10 @@ class Resolving {
     const called = this.#source.flatMap((insn, slot) => calledSlot(insn, slot) ?? []);
     if (called.length === 0) return;
     const starts = new Set([0, ...called]);
-    const order = [...starts].toSorted((a, b) => a - b);
+    const order = new Map([...starts].toSorted((a, b) => a - b).map((start, index) => [start, index]));
     for (const [slot, insn] of this.#source.entries())
       if (insn.code !== LDIMM64 && calledSlot(insn, slot) !== undefined)
-        this.xlated[slot] = { ...insn, offset: insn.imm, imm: order.indexOf(calledSlot(insn, slot)!) };
+        this.xlated[slot] = { ...insn, offset: insn.imm, imm: order.get(calledSlot(insn, slot)!)! };
   }
 
   #constant(insn: Insn, slot: number): void {

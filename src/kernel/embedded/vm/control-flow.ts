@@ -37,6 +37,9 @@ export function analyze(program: CheckedProgram, entry: number): ControlFlow {
   const dominators = findDominators(blocks);
   const children: number[][] = blocks.map(() => []);
   for (let block = 1; block < blocks.length; block++) children[dominators[block]!]!.push(block);
+  const { entered, left } = walkTree(children);
+  const dominates = (upper: number, lower: number): boolean =>
+    entered[upper]! <= entered[lower]! && entered[lower]! <= left[upper]!;
   const loopHeader = blocks.map(() => false);
   const forward = blocks.map(() => 0);
   let reducible = true;
@@ -45,7 +48,7 @@ export function analyze(program: CheckedProgram, entry: number): ControlFlow {
       if (to > from) forward[to]!++;
       else {
         loopHeader[to] = true;
-        reducible &&= dominates(dominators, to, from);
+        reducible &&= dominates(to, from);
       }
     }
   });
@@ -138,8 +141,21 @@ function common(dominators: Int32Array, left: number, right: number): number {
   return a;
 }
 
-function dominates(dominators: Int32Array, upper: number, lower: number): boolean {
-  let block = lower;
-  while (block > upper) block = dominators[block]!;
-  return block === upper;
+/** For each block of the dominator tree, when a walk of it enters the block and when it leaves it. */
+function walkTree(children: readonly (readonly number[])[]): { entered: Int32Array; left: Int32Array } {
+  const entered = new Int32Array(children.length);
+  const left = new Int32Array(children.length);
+  const stack = [{ block: 0, next: 0 }];
+  let time = 0;
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    const child = children[top.block]![top.next++];
+    if (child === undefined) {
+      left[top.block] = time;
+      stack.pop();
+    } else {
+      entered[child] = ++time;
+      stack.push({ block: child, next: 0 });
+    }
+  }
+  return { entered, left };
 }

@@ -154,22 +154,23 @@ export class Machine {
   }
 
   /**
-   * Prepares a program, whose maps and variables are resolved to addresses already.
+   * Prepares a program, whose maps and variables are resolved to addresses already. What is larger than engines for
+   * WebAssembly take is interpreted: the result's mode says so.
    * @throws BpfkitError `vm/program` and others for what cannot run
    */
   load(insns: readonly Insn[], how: ExecutionMode | LoadProgramOptions = "jit"): Executable {
     const options: LoadProgramOptions = typeof how === "string" ? { mode: how } : how;
     const program = checkProgram(insns);
-    return options.mode === "interpreter"
-      ? this.#loadInterpreted(program, options.faultsAsZero ?? false)
-      : this.#loadTranslated(program, options);
+    const translated = options.mode === "interpreter" ? undefined : this.#loadTranslated(program, options);
+    return translated ?? this.#loadInterpreted(program, options.faultsAsZero ?? false);
   }
 
   /**
    * Calls a program's function by the address that the program gave a helper; only while a program runs.
    */
   callback(address: number | bigint, ...args: readonly (number | bigint)[]): bigint {
-    const target = this.#table.get(Number(address));
+    const position = Number(address);
+    const target = position >= 0 && position < this.#table.length ? this.#table.get(position) : null;
     if (!target) throw new BpfkitError(`There is no function at ${address}`, { code: "vm/fault" });
     const [r1 = 0n, r2 = 0n, r3 = 0n, r4 = 0n, r5 = 0n] = args.map(BigInt);
     return target(r1, r2, r3, r4, r5);
@@ -203,10 +204,25 @@ export class Machine {
     return { pointerHigh: this.#places.pointerHigh, end: this.memory.buffer.byteLength };
   }
 
-  #loadTranslated(program: CheckedProgram, { faultsAsZero, counters }: LoadProgramOptions): Executable {
+  /** Undefined for what is too large; the interpreter takes it. */
+  #loadTranslated(
+    program: CheckedProgram,
+    { faultsAsZero, counters }: LoadProgramOptions,
+  ): Executable | undefined {
     const base = this.#reserveFunctions(program);
     const options = this.#translateOptions(base, faultsAsZero ?? false);
     const bytes = translate(program, { ...options, counters });
+    if (!bytes) {
+      this.#leaveFunctions(program, base);
+      if (counters !== undefined || this.#options.checks)
+        throw new BpfkitError(
+          "The program is too large to be translated, and only then it is checked or counted",
+          {
+            code: "vm/too-large",
+          },
+        );
+      return undefined;
+    }
     const exports = instantiate(bytes, this.#imports);
     const main = exports.get("main")!;
     const repeat = exports.get("repeat")!;

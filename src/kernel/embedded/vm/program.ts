@@ -1,9 +1,12 @@
 import { BpfkitError } from "../../../errors.ts";
-import { LDIMM64, PSEUDO, disassemble, opcodeOf } from "../../../isa/index.ts";
+import { CALL, LDIMM64, PSEUDO, disassemble, opcodeOf } from "../../../isa/index.ts";
 import type { Insn, Opcode } from "../../../isa/index.ts";
 
 /** The deepest chain of calls inside a program (MAX_CALL_FRAMES of include/linux/bpf_verifier.h). */
 export const MAX_FRAMES = 8;
+
+/** The most functions that a program has (BPF_MAX_SUBPROGS, there). */
+export const MAX_FUNCTIONS = 256;
 
 /** A program whose every instruction and jump was checked; see {@link checkProgram}. */
 export interface CheckedProgram {
@@ -27,6 +30,7 @@ export function checkProgram(insns: readonly Insn[]): CheckedProgram {
     const opcode = opcodeOf(insn);
     if (!opcode || (insn.code === LDIMM64 && slot + 1 === insns.length))
       throw refuse(insns, slot, "unknown opcode");
+    if (opcode.form === "call" && insn.src !== CALL.HELPER) throw refuse(insns, slot, "unknown kind of call");
     if (insn.dst > 10 || (insn.src > 10 && insn.code !== LDIMM64))
       throw refuse(insns, slot, "unknown register");
     opcodes[slot] = opcode;
@@ -59,6 +63,8 @@ function walk(
     if (callee !== undefined) {
       if (!opcodes[callee]) throw refuse(insns, slot, `no function at ${callee}`);
       functions.add(callee);
+      if (functions.size > MAX_FUNCTIONS)
+        throw refuse(insns, slot, `there are more functions than ${MAX_FUNCTIONS}`);
       next.push(callee);
       if (opcode.form === "callLocal") calls.push({ from: slot, to: callee });
     }
@@ -100,11 +106,13 @@ function checkDepth(
   calls: readonly { from: number; to: number }[],
 ): void {
   const functionOf = (slot: number): number => starts.findLast((start) => start <= slot)!;
+  // Functions call each other from many places: one of each pair is enough.
+  const pairs = new Map(calls.map(({ from, to }) => [functionOf(from) * insns.length + to, { from, to }]));
   const depths = new Map<number, number>(starts.map((start) => [start, 1]));
   // Depths only grow, and beyond the limit is an error: this ends, also where functions call each other.
   for (let changed = true; changed;) {
     changed = false;
-    for (const { from, to } of calls) {
+    for (const { from, to } of pairs.values()) {
       const depth = depths.get(functionOf(from))! + 1;
       if (depth > MAX_FRAMES) throw refuse(insns, from, `calls are nested deeper than ${MAX_FRAMES}`);
       if (depth <= depths.get(to)!) continue;

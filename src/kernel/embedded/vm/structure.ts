@@ -22,14 +22,6 @@ export function emitStructured(flow: ControlFlow, emitter: BlockEmitter): void {
   else emitDispatch(flow, emitter);
 }
 
-/** An open construct of WebAssembly, from the inside out. */
-interface Label {
-  readonly outer: Label | undefined;
-  readonly depth: number;
-  /** Where a branch to it goes: a loop's header, or the block after a block's end. */
-  readonly target: number;
-}
-
 /**
  * Structured control flow from the dominator tree, after N. Ramsey, "Beyond Relooper" (ICFP 2022): a block
  * is followed by the blocks it dominates, those where edges meet wrapped so that a forward jump is a branch out.
@@ -39,74 +31,85 @@ class Structurer {
   readonly #flow: ControlFlow;
   readonly #emitter: BlockEmitter;
   readonly #work: (() => void)[] = [];
+  /**
+   * How many constructs are open inside the one that a branch to each block leaves or repeats. A loop that begins
+   * where edges meet has one for those that come from before it, and then its own.
+   */
+  readonly #depths: Int32Array;
 
   constructor(flow: ControlFlow, emitter: BlockEmitter) {
     this.#flow = flow;
     this.#emitter = emitter;
+    this.#depths = new Int32Array(flow.blocks.length);
   }
 
   emit(): void {
-    this.#tree(0, undefined);
+    this.#tree(0, 0);
     for (let next = this.#work.pop(); next; next = this.#work.pop()) next();
   }
 
   /** Queues steps so that they run in the given order, before what is queued already. */
   #then(...steps: (() => void)[]): void {
-    for (const step of steps.toReversed()) this.#work.push(step);
+    this.#queue(steps);
   }
 
-  #tree(block: number, outer: Label | undefined): void {
+  /** The same for any number of steps. */
+  #queue(steps: readonly (() => void)[]): void {
+    for (let index = steps.length - 1; index >= 0; index--) this.#work.push(steps[index]!);
+  }
+
+  #tree(block: number, outer: number): void {
     const { code } = this.#emitter;
     const meeting = this.#flow.children[block]!.filter((child) => this.#flow.merge[child]);
     if (!this.#flow.loopHeader[block]) return this.#within(block, meeting, outer);
     code.loop();
     this.#emitter.loopEntry();
     this.#then(
-      () => this.#within(block, meeting, open(outer, block)),
+      () => this.#within(block, meeting, this.#open(outer, block)),
       () => void code.op("end"),
     );
   }
 
   /** The block inside, and after it the blocks where edges from inside meet: the first of them innermost. */
-  #within(block: number, meeting: readonly number[], outer: Label | undefined): void {
+  #within(block: number, meeting: readonly number[], outer: number): void {
     const { code } = this.#emitter;
-    let label = outer;
+    let depth = outer;
     const after: (() => void)[] = [];
     for (const target of meeting.toReversed()) {
       code.block();
-      const surrounding = label;
-      label = open(label, target);
-      after.unshift(
-        () => void code.op("end"),
+      const surrounding = depth;
+      depth = this.#open(depth, target);
+      after.push(
         () => this.#tree(target, surrounding),
+        () => void code.op("end"),
       );
     }
-    const inner = label;
-    this.#then(() => this.#body(block, inner), ...after);
+    const inner = depth;
+    after.push(() => this.#body(block, inner));
+    this.#queue(after.toReversed());
   }
 
-  #body(index: number, label: Label | undefined): void {
+  #body(index: number, depth: number): void {
     const { code } = this.#emitter;
     const block = this.#flow.blocks[index]!;
     this.#emitter.straight(block);
     const [next, taken] = block.successors;
     if (next === undefined) return this.#emitter.leave(block);
-    if (taken === undefined || taken === next) return this.#goto(index, next, label);
+    if (taken === undefined || taken === next) return this.#goto(index, next, depth);
     this.#emitter.condition(block);
     if (this.#isBranch(index, taken)) {
-      code.brIf(depthOf(label, taken));
-      return this.#goto(index, next, label);
+      code.brIf(depth - this.#depths[taken]!);
+      return this.#goto(index, next, depth);
     }
     if (this.#isBranch(index, next)) {
-      code.op("i32.eqz").brIf(depthOf(label, next));
-      return this.#goto(index, taken, label);
+      code.op("i32.eqz").brIf(depth - this.#depths[next]!);
+      return this.#goto(index, taken, depth);
     }
     code.if();
-    const inside = open(label, -1);
     this.#then(
-      () => this.#goto(index, taken, inside),
+      () => this.#goto(index, taken, depth + 1),
       () => void code.op("else"),
-      () => this.#goto(index, next, inside),
+      () => this.#goto(index, next, depth + 1),
       () => void code.op("end"),
     );
   }
@@ -115,22 +118,15 @@ class Structurer {
     return to <= from || this.#flow.merge[to]!;
   }
 
-  #goto(from: number, to: number, label: Label | undefined): void {
-    if (this.#isBranch(from, to)) this.#emitter.code.br(depthOf(label, to));
-    else this.#tree(to, label);
+  #goto(from: number, to: number, depth: number): void {
+    if (this.#isBranch(from, to)) this.#emitter.code.br(depth - this.#depths[to]!);
+    else this.#tree(to, depth);
   }
-}
 
-function open(outer: Label | undefined, target: number): Label {
-  return { outer, target, depth: (outer?.depth ?? 0) + 1 };
-}
-
-/** How many constructs lie between here and the one that a branch to `target` leaves or repeats. */
-function depthOf(from: Label | undefined, target: number): number {
-  let label = from;
-  while (label && label.target !== target) label = label.outer;
-  if (!label || !from) throw new Error(`no way to block ${target}`);
-  return from.depth - label.depth;
+  /** A construct inside of `outer` others, for branches to a block. */
+  #open(outer: number, target: number): number {
+    return (this.#depths[target] = outer + 1);
+  }
 }
 
 /** Irreducible functions: a loop that jumps to the block whose number a local holds. */

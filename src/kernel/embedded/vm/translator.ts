@@ -42,6 +42,9 @@ export interface TranslateOptions {
   readonly stackTop: number;
 }
 
+/** Bytes of a function's body that engines take (kV8MaxWasmFunctionSize), without its locals. */
+const MAX_BODY = 7_654_000;
+
 /** Locals of a function: r1 to r5 and r10 are its parameters. */
 const REGISTER_LOCAL: readonly number[] = [6, 0, 1, 2, 3, 4, 7, 8, 9, 10, 5];
 const PARAMETERS: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64", "i64"];
@@ -51,10 +54,15 @@ const LOCALS: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64", "i64", 
 /**
  * Translates a program to a WebAssembly module that exports `main` (r1 … r5, r10) -> r0 and `repeat`
  * (times, r1, r2, r10) -> r0. Registers are locals, so that V8 keeps them in machine registers, and
- * r6 to r9 need no saving; a callee's frame lies below its caller's.
+ * r6 to r9 need no saving; a callee's frame lies below its caller's. Undefined where a function is larger than
+ * engines take.
  */
-export function translate(program: CheckedProgram, options: TranslateOptions): Uint8Array<ArrayBuffer> {
-  const { frame, indices } = translateFunctions(program, options);
+export function translate(
+  program: CheckedProgram,
+  options: TranslateOptions,
+): Uint8Array<ArrayBuffer> | undefined {
+  const { frame, indices, codes } = translateFunctions(program, options);
+  if (codes.some(({ size }) => size > MAX_BODY)) return undefined;
   frame.module.exportFunction("main", indices.get(0)!);
   frame.module.exportFunction("repeat", emitRepeat(frame, indices.get(0)!));
   emitAdapters(program, options, frame, indices);

@@ -21,7 +21,7 @@ export async function recordEmbedded(
   if (probes === undefined) {
     const { ended } =
       pid === undefined ? processes.startCommand(commandOf(command ?? "")) : processes.follow(pid);
-    request.began();
+    request.began(writer);
     processes.go();
     await Promise.race([ended, stop.aborted ? undefined : once(stop, "abort")]);
   } else {
@@ -31,7 +31,7 @@ export async function recordEmbedded(
       features: new Features(kernel),
       reporter: () => SILENT,
       processes,
-      attached: () => request.began(),
+      attached: () => request.began(writer),
       ...(pid !== undefined && { pid }),
       ...(command !== undefined && { command }),
     });

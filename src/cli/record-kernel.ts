@@ -47,7 +47,7 @@ export async function recordKernel(
       version: version(),
     }),
   );
-  request.began();
+  request.began(writer);
   child?.go();
   const ends: Promise<unknown>[] = [stop.aborted ? Promise.resolve() : once(stop, "abort")];
   if (child) ends.push(child.ended);

@@ -12,7 +12,13 @@ export interface RecordRequest {
   /** Aborted by Ctrl-C. */
   readonly stop: AbortSignal;
   /** Called once events are recorded. */
-  readonly began: () => void;
+  readonly began: (written: Written) => void;
+}
+
+/** What is in the file so far. */
+export interface Written {
+  readonly events: number;
+  readonly bytes: number;
 }
 
 /** What is said of a recording that is over. */

@@ -102,6 +102,8 @@ export async function recordedKernel(
       kernel,
       processes,
       replayed: true,
+      progress: () =>
+        `${processes.events} events, ${Math.floor((reader.position / Math.max(1, reader.size)) * 100)}%`,
       remarks: () => {
         const { damage } = reader;
         const { missing, lost } = processes;

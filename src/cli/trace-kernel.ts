@@ -13,6 +13,8 @@ export interface TraceKernel extends Disposable {
   readonly remarks?: () => readonly string[];
   /** Events come as fast as they can be read, and not as they happen. */
   readonly replayed?: boolean;
+  /** How far it is, for those who wait. */
+  readonly progress?: () => string;
 }
 
 /** The running kernel, or the embedded one where the option or BPFKIT_KERNEL asks for it, or where the running kernel refuses programs. */

@@ -8,6 +8,8 @@ import { recordOptions } from "../record-options.ts";
 import type { RecordRequest, RecordResult } from "../record-request.ts";
 import { RECORD_VIEWS } from "../record-views.ts";
 import { onStopSignals } from "../stop-signals.ts";
+import { DisposalStack } from "../../util/index.ts";
+import { progressLine } from "../progress.ts";
 import { refusalOf } from "../trace-kernel.ts";
 
 /** `record`: keeps the raw events of a command, a process or the whole system in a file. */
@@ -36,6 +38,8 @@ export async function record(args: readonly string[], invocation: Invocation): P
       invocation,
     );
   const stop = new AbortController();
+  const resources = new DisposalStack();
+  using _resources = resources;
   using _signals = onStopSignals(() => stop.abort());
   const quiet = options.has("quiet");
   const say = quiet ? (): void => undefined : message;
@@ -45,9 +49,15 @@ export async function record(args: readonly string[], invocation: Invocation): P
     pid,
     probes: options.get("event"),
     stop: stop.signal,
-    began: () => say(command === undefined ? "Recording, until Ctrl-C" : "Recording"),
+    began(written) {
+      say(command === undefined ? "Recording, until Ctrl-C" : "Recording");
+      // A command has the terminal for itself.
+      if (!quiet && command === undefined)
+        resources.use(progressLine(() => `${written.events} events, ${written.bytes} bytes`));
+    },
   };
   const { events, bytes, lost, remarks = [] } = await run(request, parsed, invocation, say);
+  resources[Symbol.dispose]();
   remarks.forEach(say);
   say(`Recorded ${events} events in ${bytes} bytes: ${path}`);
   if (lost > 0n) say(`${lost} events were lost: give more room with --ring`);

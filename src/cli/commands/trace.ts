@@ -15,6 +15,7 @@ import { explain } from "../explain.ts";
 import { traceOptions } from "../options.ts";
 import { OutputClosedError, OutputFile } from "../output-file.ts";
 import { firstLine, namedParameters, processId, unwantedFeatures } from "../parameters.ts";
+import { progressLine } from "../progress.ts";
 import type { Runnable } from "../script.ts";
 import { errorStyle } from "../style.ts";
 import { onStopSignals } from "../stop-signals.ts";
@@ -132,7 +133,7 @@ async function runnableOf(
 async function run(
   { object, plan }: Runnable,
   { options }: ParsedArguments,
-  { kernel, processes, remarks, replayed }: TraceKernel,
+  { kernel, processes, remarks, replayed, progress }: TraceKernel,
   features: Features,
   invocation: Invocation,
 ): Promise<number> {
@@ -170,6 +171,9 @@ async function run(
       },
     });
     using _signals = onStopSignals(() => session.stop());
+    // On the same terminal it would be in the way of the output.
+    const silent = quiet || !progress || process.stdout.isTTY;
+    using _progress = silent ? undefined : progressLine(progress);
     const { code } = await session.run();
     output.flush();
     if (!quiet) for (const remark of remarks?.() ?? []) message(remark);

@@ -3,6 +3,7 @@ import { Guest } from "./guest.ts";
 import type { KernelName } from "./kernels.ts";
 import type { Scenario } from "./scenario.ts";
 import { attachment } from "./scenarios/attach.ts";
+import { effects } from "./scenarios/effects.ts";
 import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { examples } from "./scenarios/examples.ts";
@@ -31,6 +32,7 @@ const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;
 /** What does not depend on the kernel is seen on one. */
 const ONCE: Readonly<Record<string, readonly Scenario[]>> = {
   errors,
+  effects,
   examples,
   replacing,
   // Its last one lets nobody trace any more.

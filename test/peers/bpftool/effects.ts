@@ -13,8 +13,8 @@ export interface Effect {
 
 const ALL = "/sys/fs/bpf/all";
 const LOAD = `$T prog loadall /objects/effects.bpf.o ${ALL}`;
-/** Removes all pins, and with them what was loaded. */
-const UNDO = ["rm -r /sys/fs/bpf/*", "$O prog show"];
+/** Removes all pins, and with them, after a grace period of RCU, what was loaded. */
+const UNDO = ["rm -r /sys/fs/bpf/*; sleep 1", "$O prog show"];
 const CGROUP = "/sys/fs/cgroup/effects";
 const CONTROLS = "cat /proc/sys/net/ipv4/tcp_available_congestion_control";
 

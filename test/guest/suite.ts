@@ -25,7 +25,6 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   attachment,
   running,
   programs,
-  recordings,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;
@@ -35,8 +34,10 @@ const ONCE: Readonly<Record<string, readonly Scenario[]>> = {
   effects,
   examples,
   replacing,
+  recordings,
   // Its last one lets nobody trace any more.
   embedded,
+  recordings,
 };
 const ONCE_ON: KernelName = "6.12";
 

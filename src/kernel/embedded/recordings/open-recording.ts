@@ -17,7 +17,6 @@ export interface RecordingKernelOptions {
   readonly events: "all" | "processes";
   /** Most bytes of a buffer that a system call reads or writes. */
   readonly snap: number;
-  readonly finished?: () => void;
 }
 
 export interface RecordingKernel {
@@ -30,7 +29,7 @@ const monotonic = (): bigint => process.hrtime.bigint();
 /** The embedded kernel with the events of processes under ptrace, which are recorded. */
 export function openRecordingKernel(
   open: () => ProcessTracer,
-  { writer, version, events, snap, finished }: RecordingKernelOptions,
+  { writer, version, events, snap }: RecordingKernelOptions,
 ): RecordingKernel {
   const start = monotonic();
   const realtime = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - start;
@@ -45,7 +44,6 @@ export function openRecordingKernel(
     events: events === "all" ? DEFAULT_EVENTS : PROCESS_EVENTS,
     snap,
     monotonic,
-    ...(finished && { finished }),
     environment: {
       kernel: "embedded",
       release: release(),

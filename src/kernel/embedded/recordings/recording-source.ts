@@ -56,8 +56,6 @@ export interface RecordingOptions {
   readonly snap: number;
   /** The machine's monotonic clock. */
   readonly monotonic: () => bigint;
-  /** Called when the recording is at its end. */
-  readonly finished?: () => void;
 }
 
 /** One stop of a thread: all that it raises happens at one time. */
@@ -332,7 +330,6 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
     this.#ended = true;
     writer.add({ kind: "end", time: Number(clock.now - clock.start) });
     writer.flush();
-    this.#options.finished?.();
   }
 
   /** Timers fire at their time even if nothing happens. */

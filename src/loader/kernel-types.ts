@@ -21,6 +21,7 @@ const TARGETS: ReadonlyMap<
   [BPF_ATTACH_TYPE.TRACE_RAW_TP, { prefix: "btf_trace_", kind: BtfKind.Typedef, what: "tracepoint" }],
   [BPF_ATTACH_TYPE.TRACE_ITER, { prefix: "bpf_iter_", kind: BtfKind.Func, what: "iterator" }],
   [BPF_ATTACH_TYPE.LSM_MAC, { prefix: "bpf_lsm_", kind: BtfKind.Func, what: "LSM hook" }],
+  [BPF_ATTACH_TYPE.LSM_CGROUP, { prefix: "bpf_lsm_", kind: BtfKind.Func, what: "LSM hook" }],
 ]);
 const FUNCTION_TARGET = { prefix: "", kind: BtfKind.Func, what: "function" } as const;
 

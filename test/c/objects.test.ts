@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { CError, compileC } from "../../src/c/index.ts";
 import { type Kernel, SyscallError } from "../../src/kernel/index.ts";
-import { ERRNO } from "../../src/uapi/index.ts";
-import { loadObject, type LoadedObject, VerifierError } from "../../src/loader/index.ts";
+import { BPF_ATTACH_TYPE, ERRNO } from "../../src/uapi/index.ts";
+import { KernelTypes, loadObject, type LoadedObject, VerifierError } from "../../src/loader/index.ts";
 import { fromElf, type ObjectSpec } from "../../src/object/index.ts";
 import { mapInfo, programInfo } from "../../src/inspect/index.ts";
 import { onEmbedded, openTestKernel } from "../conformance/test-kernel.ts";
@@ -121,6 +121,19 @@ test.skipIf(skip)("constants that no instruction reads stay with the program", (
   using object = loadObject(only("caller"), { kernel: kernel! });
   const metadata = mapInfo(kernel!, object.maps.get(".rodata.meta")!.fd);
   expect(programInfo(kernel!, object.programs.get("caller")!.fd).mapIds).toContain(metadata.id);
+});
+
+// The embedded kernel has no LSM.
+test.skipIf(skip || onEmbedded)("LSM hooks have one name in BTF, whoever they are for", () => {
+  using types = new KernelTypes(kernel!);
+  const { LSM_MAC, LSM_CGROUP } = BPF_ATTACH_TYPE;
+  const { id } = types.attachTarget("socket_bind", LSM_CGROUP, "bound");
+  expect(types.attachTarget("socket_bind", LSM_MAC, "bound").id).toBe(id);
+  expect(types.vmlinux().name(id)).toBe("bpf_lsm_socket_bind");
+  expect(caught(() => types.attachTarget("socket_bound", LSM_CGROUP, "bound"))).toMatchObject({
+    program: "bound",
+    message: "The kernel's BTF has no LSM hook socket_bound, which bound attaches to",
+  });
 });
 
 test.skipIf(skip)("a replacement needs the program whose function it replaces", () => {

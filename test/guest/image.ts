@@ -7,7 +7,7 @@ import { repository } from "./repository.ts";
 
 /** What of the repository lies in the guest's /bpfkit. */
 const PROJECT = ["package.json", "dist", "examples", "tools", "test/programs"];
-const PACKAGES = ["koffi", "@koromix"];
+const PACKAGES = ["koffi", "@koromix", "@alexaltea"];
 const LAUNCHER = '#!/bin/sh\nexec node /bpfkit/dist/bin/bpfkit.js "$@"\n';
 
 /** A folder of this machine and where it appears in the guest (`bpfkit/bench`). */

@@ -8,6 +8,7 @@ import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { examples } from "./scenarios/examples.ts";
 import { replacing } from "./scenarios/freplace.ts";
+import { machineCode } from "./scenarios/machine-code.ts";
 import { mainJob } from "./scenarios/main-job.ts";
 import { probes } from "./scenarios/probes.ts";
 import { programs } from "./scenarios/programs.ts";
@@ -25,6 +26,8 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   attachment,
   running,
   programs,
+  recordings,
+  machineCode,
 };
 /** Set: everything on every kernel. */
 const ALL = process.env["BPFKIT_GUEST_ALL"] !== undefined;

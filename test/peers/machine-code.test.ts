@@ -1,20 +1,16 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openDisassembler } from "../../src/disassembler/index.ts";
 import type { Disassembler } from "../../src/disassembler/index.ts";
 import { programCode } from "../../src/inspect/index.ts";
 import { openTestKernel } from "../conformance/test-kernel.ts";
 import { loadPrograms } from "./machine-programs.ts";
+import { objdumpLines, peerObjdump } from "./objdump.ts";
 
-const peers = process.env["BPFKIT_PEERS"];
-const objdump = peers === undefined ? undefined : join(peers, "bin", "objdump");
+const objdump = peerObjdump();
 const RANDOM = Number(process.env["BPFKIT_RANDOM"] ?? 40);
 
 test("every instruction of machine code is worded as objdump words it", async (context) => {
-  if (objdump === undefined || !existsSync(objdump))
+  if (objdump === undefined)
     return context.skip("BPFKIT_PEERS names no folder with bin/objdump to compare with");
   const kernel = await openTestKernel();
   if (!kernel) return context.skip("no bpf(2)");
@@ -30,7 +26,7 @@ test("every instruction of machine code is worded as objdump words it", async (c
     for (const [index, size] of jitedSizes.entries()) {
       const bytes = jited.subarray(at, at + size);
       const address = jitedAddresses[index]!;
-      expect(worded(disassembler, bytes, address), title).toEqual(theirs(objdump, bytes, address));
+      expect(worded(disassembler, bytes, address), title).toEqual(objdumpLines(objdump, bytes, address));
       at += size;
       functions++;
     }
@@ -46,22 +42,4 @@ function worded(disassembler: Disassembler, bytes: Uint8Array, address: bigint):
     .map(({ offset, mnemonic, operands }) =>
       `${offset.toString(16)}: ${mnemonic} ${operands.join(",")}`.trim(),
     );
-}
-
-/** objdump's lines as `offset: mnemonic operands`, spaces made one. */
-function theirs(objdump: string, bytes: Uint8Array, address: bigint): string[] {
-  const folder = mkdtempSync(join(tmpdir(), "bpfkit-machine-"));
-  try {
-    const file = join(folder, "image");
-    writeFileSync(file, bytes);
-    const vma = `--adjust-vma=0x${address.toString(16)}`;
-    const args = ["-D", "-w", "-b", "binary", "-m", "i386:x86-64", vma, file];
-    const text = spawnSync(objdump, args, { encoding: "latin1", maxBuffer: 1 << 28 }).stdout;
-    return [...text.matchAll(/^\s*([0-9a-f]+):\t[0-9a-f ]+\t(.*)$/gm)].map(([, place, words]) => {
-      const offset = BigInt(`0x${place}`) - address;
-      return `${offset.toString(16)}: ${words!.trim().replaceAll(/\s+/g, " ")}`;
-    });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }

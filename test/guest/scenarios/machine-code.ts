@@ -68,7 +68,8 @@ interface JitedProgram {
 interface ShownProgram {
   readonly id: number;
   readonly type: string;
-  readonly name: string;
+  /** Not all have one. */
+  readonly name?: string;
   readonly tag: string;
   readonly bytes_jited: number;
 }
@@ -97,7 +98,7 @@ export const machineCode: readonly Scenario[] = [
       await guest.shell(`./bpfkit prog loadall /tmp/kinds.bpf.o ${PINS}`);
       try {
         const shown = await answer<ShownProgram[]>(guest, ["prog", "show"]);
-        const loaded = shown.filter(({ name }) => name.startsWith("kind_"));
+        const loaded = shown.filter(({ name }) => name?.startsWith("kind_"));
         expect(new Set(loaded.map(({ type }) => type)).size).toBeGreaterThan(20);
         const dumped: JitedProgram[] = [];
         for (const tag of new Set(loaded.map((program) => program.tag)))

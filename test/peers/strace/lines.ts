@@ -1,6 +1,8 @@
 const MASKS: readonly (readonly [RegExp, string])[] = [
   [/^\d+ +/gm, "PID "],
   [/0x[0-9a-f]{8,16}/g, "POINTER"],
+  // As bytes of what strace has no members for: addresses on the stack and of libraries.
+  [/(?:\\x[0-9a-f]{2}){5}\\x7f\\x00\\x00/g, "POINTER"],
   [/\b(si_pid|pid)=\d+/g, "$1=N"],
   [/\b(si_utime|si_stime)=\d+( \/\*[^*]*\*\/)?/g, "$1=N"],
   // strace has no names for the operations of 32-bit jumps.

@@ -40,7 +40,6 @@ const ONCE: Readonly<Record<string, readonly Scenario[]>> = {
   recordings,
   // Its last one lets nobody trace any more.
   embedded,
-  recordings,
 };
 const ONCE_ON: KernelName = "6.12";
 

@@ -26,7 +26,6 @@ const EVERYWHERE: Readonly<Record<string, readonly Scenario[]>> = {
   attachment,
   running,
   programs,
-  recordings,
   machineCode,
 };
 /** Set: everything on every kernel. */

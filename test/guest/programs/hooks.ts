@@ -92,6 +92,7 @@ const inCgroup = (run: () => void) => (): void => {
   }
 };
 const cgroup = (): HookPlaces => ({ cgroup: CGROUP });
+const namespace = (): HookPlaces => ({ netns: "/proc/self/ns/net" });
 const loopback = (): HookPlaces => ({ interface: "lo" });
 const received = (): Disposable => {
   receiver = new Udp(7071);
@@ -125,14 +126,14 @@ const ROWS: readonly Row[] = [
     fire: connects,
   },
   { program: "lsm_cgroup", hook: cgroup, fire: inCgroup(() => new Udp(7073)[Symbol.dispose]()) },
-  { program: "lookup", fire: connects },
-  { program: "dissector" },
+  { program: "lookup", hook: namespace, fire: connects },
+  { program: "dissector", hook: namespace },
   { program: "packets", hook: () => ({ interface: "lo", xdpMode: "generic" }), fire: sends },
   { program: "filter", hook: loopback, fire: sends },
   { program: "tcx_ingress", hook: loopback, fire: sends },
   {
     program: "netkit_primary",
-    hook: () => ({ interface: "nk0" }),
+    hook: () => ({ interface: "primary0" }),
     prepare: netkit,
     fire: () => {
       using udp = new Udp();
@@ -185,9 +186,11 @@ function multi(kind: "kprobe-multi" | "uprobe-multi"): Hook {
 }
 
 function netkit(kernel: Kernel): Disposable {
-  addLink(kernel, { name: "nk0", kind: "netkit" });
-  execFileSync("ifconfig", ["nk0", "10.9.9.1", "netmask", "255.255.255.0", "up"]);
-  return { [Symbol.dispose]: () => deleteLink(kernel, linkByName(kernel, "nk0").index) };
+  // Its peer is named nk0 by the kernel.
+  addLink(kernel, { name: "primary0", kind: "netkit" });
+  execFileSync("ifconfig", ["primary0", "10.9.9.1", "netmask", "255.255.255.0", "up"]);
+  execFileSync("ifconfig", ["nk0", "up"]);
+  return { [Symbol.dispose]: () => deleteLink(kernel, linkByName(kernel, "primary0").index) };
 }
 
 const openFiles = (): number => readdirSync("/proc/self/fd").length;

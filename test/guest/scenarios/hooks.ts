@@ -3,9 +3,30 @@ import { expect } from "vitest";
 import { objectOf, scriptOf } from "../programs.ts";
 import { repository } from "../repository.ts";
 import type { Scenario } from "../scenario.ts";
+import { isSince } from "./attach.ts";
 import { withoutClang } from "./examples.ts";
 
 const PROGRAMS = join(repository(), "test", "guest", "programs");
+
+/** What test/guest/programs/hooks.ts says of a program. */
+interface Answer {
+  readonly program: string;
+  /** Why it could not be hooked in. */
+  readonly absent?: string;
+  readonly untyped?: true;
+  readonly updated?: string;
+  readonly detached?: string;
+  readonly leaked: number;
+}
+
+/** Kinds that a guest's kernel may be without, and what is said then. */
+const MAY_LACK: Readonly<Record<string, RegExp>> = {
+  filter: /no clsact qdisc/,
+  infrared: /PROG_LOAD.*EINVAL/,
+  netkit_primary: /Adding the netkit interface/,
+};
+/** Kinds whose links take another program, and can be ended for good. */
+const UPDATED = /^(cgroup_|socket_events|lsm_cgroup|lookup|packets|tcx_|netkit_)/;
 
 export const hooks: readonly Scenario[] = [
   {
@@ -15,8 +36,23 @@ export const hooks: readonly Scenario[] = [
       await guest.write("/tmp/hooks.bpf.o", objectOf(join(PROGRAMS, "hooks.bpf.c")));
       await guest.write("/bpfkit/hooks.js", scriptOf(join(PROGRAMS, "hooks.ts")));
       const { stdout, stderr } = await guest.run(["node", "/bpfkit/hooks.js", "/tmp/hooks.bpf.o"]);
-      console.log(stdout, stderr);
       expect(stderr).toBe("");
+      const answers = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line): Answer => JSON.parse(line));
+      expect(answers.length).toBeGreaterThan(30);
+      for (const answer of answers) {
+        const { program, absent, updated, detached } = answer;
+        expect(answer).toMatchObject({ program, leaked: 0 });
+        expect(answer).not.toHaveProperty("untyped");
+        // Whatever was tried and is yes or no: on, kept by its pin, changed by an update, ended, off, the cookie.
+        expect(Object.entries(answer).filter(([, value]) => value === false)).toEqual([]);
+        if (absent !== undefined && isSince(guest, "6.12"))
+          expect(absent).toMatch(MAY_LACK[program] ?? "no reason");
+        if (absent === undefined && UPDATED.test(program))
+          expect({ program, updated, detached }).toEqual({ program, updated: "yes", detached: "yes" });
+      }
     },
   },
 ];

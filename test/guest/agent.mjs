@@ -24,7 +24,11 @@ const requests = {
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       children.delete(id);
-      if (child.pid !== undefined) send({ id, code, signal, timedOut });
+      // Half of an output, and nothing said, would look like a command that ended by itself.
+      const error = timedOut
+        ? { error: `${argv[0]} was killed: it ran for more than ${timeout / 1000} s\n` }
+        : {};
+      if (child.pid !== undefined) send({ id, code, signal, timedOut, ...error });
     });
   },
   signal({ id, signal }) {

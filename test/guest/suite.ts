@@ -8,6 +8,7 @@ import { embedded } from "./scenarios/embedded.ts";
 import { errors } from "./scenarios/errors.ts";
 import { examples } from "./scenarios/examples.ts";
 import { replacing } from "./scenarios/freplace.ts";
+import { hooks } from "./scenarios/hooks.ts";
 import { library } from "./scenarios/library.ts";
 import { machineCode } from "./scenarios/machine-code.ts";
 import { mainJob } from "./scenarios/main-job.ts";
@@ -38,6 +39,7 @@ const ONCE: Readonly<Record<string, readonly Scenario[]>> = {
   examples,
   replacing,
   library,
+  hooks,
   recordings,
   // Its last one lets nobody trace any more.
   embedded,

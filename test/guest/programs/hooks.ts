@@ -2,14 +2,15 @@
 // JSON each. A hook is on when its program runs, and off when it does not; a pin keeps it on; an update puts another
 // program there; detaching ends it though the pin stays.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import koffi from "koffi";
-import { BpfkitError, load, openLink, SyscallError } from "bpfkit";
+import { BpfkitError, load, openLink, readObject, SyscallError } from "bpfkit";
 import type { BpfObject, Fd, Hook, HookPlaces, Kernel, Link } from "bpfkit";
 import { addLink, deleteLink, linkByName } from "../../../src/netlink/index.ts";
 
 const [path = "", ...names] = process.argv.slice(2);
+const spec = readObject(path);
 const CGROUP = "/sys/fs/cgroup/hooks";
 const PIN = "/sys/fs/bpf/hook";
 const COOKIE = 0x1234_5678_9abcn;
@@ -209,7 +210,7 @@ function attempt(run: () => void): string {
 }
 
 function loadFor({ program }: Row): Promise<BpfObject<Globals>> {
-  return load<Globals>(path, { programs: { [program]: true } });
+  return load<Globals>(spec, { programs: { [program]: true } });
 }
 
 async function runs(object: BpfObject<Globals>, row: Row): Promise<boolean> {
@@ -256,7 +257,7 @@ async function judge(row: Row): Promise<object> {
 async function congestion(map: "plain" | "linked"): Promise<object> {
   const programs = { cc_init: true, cc_ssthresh: true, cc_avoid: true, cc_undo: true };
   const others = map === "plain" ? "linked" : "plain";
-  await using object = await load<Globals>(path, {
+  await using object = await load<Globals>(spec, {
     programs,
     maps: { [map]: { create: true }, [others]: { create: false } },
   });
@@ -313,3 +314,4 @@ for (const [program, job] of jobs) {
   await tick();
   console.log(JSON.stringify({ ...answer, leaked: openFiles() - before }));
 }
+rmdirSync(CGROUP);

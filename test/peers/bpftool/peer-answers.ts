@@ -42,12 +42,15 @@ export function peerAnswers(
 
 /**
  * Options are those of the whole batch, and pretty JSON is indented there otherwise; a command that ends with a code
- * of its own ends the batch.
+ * of its own ends the batch; and the kernel's types, once they were the base of a module's, stay the base of all later
+ * ones (base_btf in tools/bpf/bpftool/btf.c).
  */
 function fitsBatch({ words, as, process }: ComparedCommand): boolean {
   if (as === "code" || process === true) return false;
   const rest = as === "json" ? words.slice(1) : words;
   const options = rest.some((word) => word.startsWith("-")) || (as === "json" && words[0] !== "-j");
-  const alone = /^(?:help|iter|link show .*|feature probe.*|.* he(?:lp)?)$/.test(rest.join(" "));
+  const alone = /^(?:help|iter|link show .*|feature probe.*|btf dump id .*|.* he(?:lp)?)$/.test(
+    rest.join(" "),
+  );
   return !options && !alone && rest[0] !== "b" && rest[0] !== "batch";
 }

@@ -1,4 +1,6 @@
+import { SyscallError } from "../kernel/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
+import { ERRNO } from "../uapi/index.ts";
 import { StructReader } from "./struct-reader.ts";
 
 export interface BtfInfo {
@@ -16,7 +18,14 @@ export function btfInfo(kernel: Kernel, fd: Fd): BtfInfo {
   const info = new StructReader("bpf_btf_info");
   const name = new Uint8Array(NAME_SIZE);
   info.setNumber("name_len", NAME_SIZE);
-  kernel.objectInfo(fd, info.bytes, [{ offset: info.offset("name"), buffer: name }]);
+  try {
+    kernel.objectInfo(fd, info.bytes, [{ offset: info.offset("name"), buffer: name }]);
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno !== ERRNO.E2BIG) throw error;
+    // Before Linux 5.11 types have no names, and a kernel takes no field that it does not know.
+    info.bytes.fill(0);
+    kernel.objectInfo(fd, info.bytes);
+  }
   return {
     id: info.number("id"),
     size: info.number("btf_size"),

@@ -1,9 +1,12 @@
+import type { KernelRelease } from "../../../src/kernel/index.ts";
 import type { ComparedCommand } from "./commands.ts";
 
 /** A difference that is meant: what it is about, why, and how both answers are made alike for the rest. */
 export interface MeantDifference {
   readonly what: string;
   readonly why: string;
+  /** The first kernel without it. */
+  readonly before?: readonly [major: number, minor: number];
   readonly applies: (command: ComparedCommand) => boolean;
   /** Takes the difference out of both answers; what is alike stays. */
   readonly level?: (text: string) => string;
@@ -16,9 +19,20 @@ const has =
   ({ words: given }: ComparedCommand): boolean =>
     words.every((word) => given.includes(word));
 
-/** Exit codes that bpftool gives by accident, after an answer that is whole. */
-export function meantCode(command: ComparedCommand, own: number, peer: number): boolean {
-  return own === peer || (own === 0 && peer === 255 && has("link", "show")(command));
+/** Exit codes that bpftool gives by accident. */
+export function meantCode(
+  command: ComparedCommand,
+  release: KernelRelease,
+  own: number,
+  peer: number,
+): boolean {
+  if (own === peer) return true;
+  const accident = has("link", "show")(command) || (has("cgroup", "show")(command) && older(release, [6, 0]));
+  return own === 0 && peer === 255 && accident;
+}
+
+function older(release: KernelRelease, [major, minor]: readonly [number, number]): boolean {
+  return release.major < major || (release.major === major && release.minor < minor);
 }
 
 const same = (text: string): string => text;
@@ -96,18 +110,44 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
     why: "bpftool 7.8 loses it; bpfkit prints it, and takes `exact` for bpftool's bytes, which is what is compared",
     applies: has("format", "c"),
   },
+  {
+    what: "programs of cgroups",
+    why: "bpftool asks with a field that kernels before 6.0 do not know, and shows none",
+    before: [6, 0],
+    applies: ({ words }) => words.some((word) => /^c(?:group)?$/.test(word)),
+    asPeer: (_, peer) => peer,
+  },
+  {
+    what: "error in front of JSON of btf dump id",
+    why: "bpftool asks for a name, which kernels before 5.11 do not know, tells that, and goes on",
+    before: [5, 11],
+    applies: has("btf", "dump", "id"),
+    level: (text) => text.replace(/^\{"error":"[^"]*"\},/, ""),
+  },
+  {
+    what: "maps of struct_ops in feature probe",
+    why: "bpftool asks with a field that kernels before 6.9 do not know, and takes the refusal for a no",
+    before: [6, 9],
+    applies: has("feature", "probe"),
+    level: (text) =>
+      text
+        .replace(/(map_type struct_ops is )(?:NOT )?/, "$1")
+        .replace(/_(?:NO_)?HAVE_STRUCT_OPS_MAP_TYPE/, "_HAVE_STRUCT_OPS_MAP_TYPE")
+        .replace(/("have_struct_ops_map_type": ?)(?:true|false)/, "$1"),
+  },
 ];
 
 /** Both answers with the meant differences taken out, and which were. */
 export function level(
   command: ComparedCommand,
+  release: KernelRelease,
   own: string,
   peer: string,
 ): { readonly own: string; readonly peer: string; readonly used: readonly string[] } {
   const used: string[] = [];
   let texts = { own, peer };
-  for (const { what, applies, level: apply = same, asPeer = same } of MEANT_DIFFERENCES) {
-    if (texts.own === texts.peer || !applies(command)) continue;
+  for (const { what, before, applies, level: apply = same, asPeer = same } of MEANT_DIFFERENCES) {
+    if (texts.own === texts.peer || (before && !older(release, before)) || !applies(command)) continue;
     const peers = apply(texts.peer);
     const next = { own: asPeer(apply(texts.own), peers), peer: peers };
     if (next.own !== texts.own || next.peer !== texts.peer) used.push(what);

@@ -81,7 +81,7 @@ function keepSymbols(): void {
 
 function compare(command: ComparedCommand, own: Ran, peer: Ran): Verdict {
   const base = { command: command.words.join(" "), as: command.as };
-  if (!meantCode(command, own.code, peer.code))
+  if (!meantCode(command, kernel.release, own.code, peer.code))
     return {
       ...base,
       result: "different",
@@ -90,7 +90,7 @@ function compare(command: ComparedCommand, own: Ran, peer: Ran): Verdict {
       peer: shown(peer),
     };
   if (command.as === "code") return { ...base, result: "same" };
-  const texts = level(command, own.out, peer.out);
+  const texts = level(command, kernel.release, own.out, peer.out);
   if (texts.own === texts.peer) return { ...base, result: "same", used: texts.used };
   if (command.as === "json" && sameData(texts.own, texts.peer))
     return { ...base, result: "data", used: texts.used };

@@ -122,15 +122,18 @@ function valueInMemory(body: Body, value: TypedExpression, size: number): Place 
 /** bpf_map_update_elem: adds or replaces. What does not fit is counted. */
 export function updateElement(body: Body, map: CheckedMap, key: Value, value: Value): void {
   const { b, code, facts, unit } = body;
-  const result = code.helper("map_update_elem", b.mapRef(unit.storage(map).name), key, value, b.i64(BPF_ANY));
+  const answer = code.helper("map_update_elem", b.mapRef(unit.storage(map).name), key, value, b.i64(BPF_ANY));
+  // Before Linux 6.4 a call that the kernel inlines to the map's own function answers with an int: the upper half is
+  // not its sign (d7ba4cc900bf).
+  const result = b.convert("trunc", answer);
   facts.changed(map);
   const failed = code.block("failed");
   const full = code.block("full");
   const other = code.block("other");
   const end = code.block("updated");
-  code.branch("slt", result, b.i64(0), failed, end, { likely: false });
+  code.branch("slt", result, b.i32(0), failed, end, { likely: false });
   code.at(failed);
-  code.branch("eq", result, b.i64(-ERRNO.E2BIG), full, other);
+  code.branch("eq", result, b.i32(-ERRNO.E2BIG), full, other);
   code.at(full);
   countFailure(body, { kind: "full", what: map.name });
   code.jump(end);

@@ -12,7 +12,7 @@ import {
 import { createSocket, type Socket } from "node:dgram";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { attachAll, AttachError } from "../../src/attach/index.ts";
 import { Features, loadObject, memoryStore } from "../../src/loader/index.ts";
 import { asFd, type Fd, type Kernel } from "../../src/kernel/index.ts";
@@ -33,7 +33,11 @@ describe.skipIf(!able)("objects attach themselves to a program", () => {
   let ticker = "";
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "bpfkit-attach-"));
-    ticker = join(folder, "ticker");
+  });
+  // A file for each test: the kernel forgets a probe's semaphore some time after its end, and until then refuses a probe
+  // with another one at that place (alloc_uprobe in kernel/events/uprobes.c).
+  beforeEach(() => {
+    ticker = join(mkdtempSync(join(folder, "test-")), "ticker");
     writeFileSync(ticker, usdtExecutable(TICKS));
     chmodSync(ticker, 0o755);
   });

@@ -111,6 +111,16 @@ export const MEANT_DIFFERENCES: readonly MeantDifference[] = [
     applies: has("format", "c"),
   },
   {
+    what: "unsigned enumerators above 2^31 in JSON of btf dump",
+    why: "bpftool extends their sign to 64 bits",
+    applies: ({ words }) => words.includes("btf") && words.includes("dump"),
+    asPeer: (own, peer) =>
+      own.replace(/("val": ?)(\d{10})(?!\d)/g, (whole, label: string, value: string) => {
+        const extended = String(BigInt.asUintN(64, BigInt.asIntN(32, BigInt(value))));
+        return peer.includes(`${label}${extended}`) ? `${label}${extended}` : whole;
+      }),
+  },
+  {
     what: "programs of cgroups",
     why: "bpftool asks with a field that kernels before 6.0 do not know, and shows none",
     before: [6, 0],

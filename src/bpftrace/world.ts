@@ -31,6 +31,8 @@ export interface World {
    * Undefined where there is none.
    */
   header?(path: string, folder: string | undefined): SourceText | undefined;
+  /** What else is to be known where something to probe is not there. */
+  readonly missingHint?: string;
   /** `x64`, `arm64`, ... as process.arch names it. */
   readonly arch: string;
   /** Number of possible CPUs, where known. */

@@ -1,6 +1,16 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { BpfkitError } from "../errors.ts";
 import {
+  RecordingError,
   RecordingReader,
   type Environment,
   type RecordingBytes,
@@ -49,7 +59,9 @@ export function openRecording(path: string): {
     return { input, reader: RecordingReader.open(input) };
   } catch (error) {
     input[Symbol.dispose]();
-    throw error;
+    if (!(error instanceof RecordingError)) throw error;
+    const { code, hints, message } = error;
+    throw new BpfkitError(`${path}: ${message}`, { code, hints, cause: error });
   }
 }
 
@@ -58,23 +70,29 @@ export function showTimesOf({ timeZone }: Environment): void {
   if (/^[\w+\-/]{1,64}$/.test(timeZone)) process.env["TZ"] = timeZone;
 }
 
-/** A recording that is written to a file. */
+/** A recording that is written to a file. What was in the file stays until there is something to write. */
 export class RecordingOutput implements RecordingSink, Disposable {
   readonly #path: string;
   readonly #fd: number;
+  readonly #isNew: boolean;
+  #written = false;
 
   /** @throws BpfkitError `cli/output` */
   constructor(path: string) {
     this.#path = path;
+    this.#isNew = !existsSync(path);
     try {
-      this.#fd = openSync(path, "w");
+      this.#fd = openSync(path, "a");
     } catch (cause) {
-      throw fileError(`Cannot write ${path}`, "cli/output", cause);
+      throw fileError(`Cannot write ${path}`, "cli/output", cause, { ENOENT: "no such folder" });
     }
   }
 
   write(bytes: Uint8Array): void {
     try {
+      // Pipes and devices have no length.
+      if (!this.#written && fstatSync(this.#fd).isFile()) ftruncateSync(this.#fd);
+      this.#written = true;
       for (let at = 0; at < bytes.length; at += writeSync(this.#fd, bytes, at));
     } catch (cause) {
       throw fileError(`Cannot write ${this.#path}`, "cli/output", cause);
@@ -83,11 +101,18 @@ export class RecordingOutput implements RecordingSink, Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#fd);
+    if (this.#isNew && !this.#written) rmSync(this.#path, { force: true });
   }
 }
 
-function fileError(what: string, code: string, cause: unknown): BpfkitError {
-  const known = cause instanceof Error && "code" in cause ? REASONS[String(cause.code)] : undefined;
+function fileError(
+  what: string,
+  code: string,
+  cause: unknown,
+  other: Readonly<Record<string, string>> = {},
+): BpfkitError {
+  const reasons = { ...REASONS, ...other };
+  const known = cause instanceof Error && "code" in cause ? reasons[String(cause.code)] : undefined;
   const reason = known ?? (cause instanceof Error ? cause.message : String(cause));
   return new BpfkitError(`${what}: ${reason}`, { code, cause });
 }

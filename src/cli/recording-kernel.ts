@@ -109,6 +109,9 @@ export async function recordedKernel(
         const { missing, lost } = processes;
         return [
           ...(damage ? [`The recording is not whole: ${damage.reason} (byte ${damage.offset})`] : []),
+          ...(processes.finished && until !== undefined && processes.events < until
+            ? [`The recording ends with event ${processes.events}: there is none of number ${until}`]
+            : []),
           ...(lost > 0 ? [`The recorder lost ${lost} events`] : []),
           ...(missing > 0 ? [`${missing} reads of memory that the recording does not hold failed`] : []),
         ];

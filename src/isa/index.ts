@@ -14,6 +14,7 @@ export {
   sizeOf,
 } from "./encoding.ts";
 export type { AluName, AtomicName, ClassName, ConditionName, JumpName, Size } from "./encoding.ts";
+export { calledFunction } from "./called-function.ts";
 export { decode, encode } from "./codec.ts";
 export { OPCODES, opcodeOf } from "./opcode-table.ts";
 export type { Opcode, OpcodeForm } from "./opcode-table.ts";

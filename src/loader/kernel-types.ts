@@ -34,20 +34,24 @@ export interface RelocationTypes {
 /** The running kernel's BTF and its modules', read when first asked. */
 export class KernelTypes implements Disposable {
   readonly #kernel: Kernel;
+  readonly #given: Btf | undefined;
   #vmlinux: Btf | undefined;
   readonly #modules = new Map<string, Btf>();
   readonly #moduleFds = new Map<string, Fd>();
 
-  constructor(kernel: Kernel) {
+  /** `given`: types that answer CO-RE relocations in place of the kernel's. */
+  constructor(kernel: Kernel, given?: Btf) {
     this.#kernel = kernel;
+    this.#given = given;
   }
 
   vmlinux(): Btf {
     return (this.#vmlinux ??= parseBtf(this.#kernel.files.ownBtf()));
   }
 
-  /** A file that the user gave speaks for the modules, too. */
+  /** Types that the user gave speak for the modules, too. */
   forRelocations(): RelocationTypes {
+    if (this.#given) return { kernel: this.#given, modules: () => [] };
     const { files } = this.#kernel;
     const bytes = files.btf();
     return bytes === files.ownBtf()

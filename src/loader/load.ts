@@ -119,7 +119,7 @@ class Loading implements Disposable {
     this.#spec = spec;
     this.#kernel = options.kernel;
     this.#options = options;
-    this.#types = new KernelTypes(options.kernel);
+    this.#types = new KernelTypes(options.kernel, options.coreTypes);
     this.#features = lazy(() => options.features ?? new Features(options.kernel));
     this.#symbols = new KernelSymbols(options.kernel, this.#types, spec.btf);
   }
@@ -328,14 +328,13 @@ class Loading implements Disposable {
 
   #relocationInputs(): RelocationInputs {
     const types = this.#types;
-    const { coreTypes } = this.#options;
     const kinds = new Set(
       this.#spec.programs.flatMap(({ relocations }) => relocations.map(({ kind }) => kind)),
     );
     // The kernel's BTF is megabytes: it is read only where a relocation needs it.
     const core =
       kinds.has("core") && this.#spec.btf
-        ? coreResolver(parseBtf(this.#spec.btf), coreTypes ? { kernel: coreTypes } : types.forRelocations())
+        ? coreResolver(parseBtf(this.#spec.btf), types.forRelocations())
         : undefined;
     return {
       ...(core && { core }),

@@ -21,7 +21,6 @@ export class RecordingWriter {
 
   constructor(sink: RecordingSink) {
     this.#sink = sink;
-    this.#write(fileHead());
   }
 
   /** Bytes that are in the file. */
@@ -44,6 +43,7 @@ export class RecordingWriter {
   /** What was added is in the file then. */
   flush(): void {
     if (this.#block.length === 0) return;
+    if (this.#bytes === 0) this.#write(fileHead());
     this.#write(encodeBlock(this.#block.bytes));
     this.#block.clear();
   }

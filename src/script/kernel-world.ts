@@ -15,6 +15,9 @@ const LIBRARY_DIRECTORIES = [
   ...["x86_64-linux-gnu", "aarch64-linux-gnu"].flatMap((triple) => [`/lib/${triple}`, `/usr/lib/${triple}`]),
 ];
 
+const OF_RECORDINGS =
+  "A recording has what was recorded: bpfkit record info FILE tells, and bpfkit record -e PROBES records more";
+
 /** What the compiler may ask of the machine that the kernel runs on; each answer is looked up when asked for. */
 export function kernelWorld(kernel: Kernel, includeFolders: readonly string[] = []): World {
   const { files } = kernel;
@@ -22,6 +25,7 @@ export function kernelWorld(kernel: Kernel, includeFolders: readonly string[] = 
   const userFiles = new UserFiles();
   return {
     arch: kernel.release.arch,
+    ...(kernel.name === "recording" && { missingHint: OF_RECORDINGS }),
     cpus: files.possibleCpus().length,
     ...(files.hasBtf() && { btf: lazyView(() => types.view()) }),
     moduleBtf: (module) => types.moduleView(module),

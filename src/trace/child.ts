@@ -22,7 +22,7 @@ export function commandOf(command: string): { readonly path: string; readonly ar
   const [name, ...args] = splitCommand(command);
   const path = name === undefined ? undefined : findProgram(name);
   if (path === undefined) {
-    throw new BpfkitError(`Cannot run -c: no program ${JSON.stringify(name ?? "")}`, {
+    throw new BpfkitError(`Cannot run ${JSON.stringify(name ?? "")}: there is no such program`, {
       code: "trace/no-command",
       hints: ["Give a path or a program on PATH; for pipes and redirections use -c 'sh -c \"...\"'"],
     });

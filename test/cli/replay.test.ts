@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -90,6 +90,30 @@ describe.skipIf(process.platform !== "linux")("record, and trace --replay", () =
     expect(JSON.parse(json ?? "")).toMatchObject({ type: "map", data: { "@": { sh: expect.any(Number) } } });
   });
 
+  test("a mistyped command leaves an older recording as it was, and no new file", () => {
+    const before = readFileSync(file);
+    for (const kernel of ["linux", "embedded"]) {
+      const record = ["record", "--kernel", kernel, "-o"];
+      const { code, err } = bpfkit([...record, file, "--", "no-such-command"]);
+      expect(code).toBe(1);
+      expect(err).toContain('Cannot run "no-such-command": there is no such program\n');
+      expect(readFileSync(file).equals(before)).toBe(true);
+      const fresh = join(folder, "fresh.rec");
+      bpfkit([...record, fresh, "--", "no-such-command"]);
+      expect(existsSync(fresh)).toBe(false);
+    }
+  });
+
+  test("what a recording does not have is said to be that", () => {
+    const { err } = bpfkit(["trace", "--replay", file, "-e", "tracepoint:sched:sched_switch { }"]);
+    expect(err).toContain("HINT: A recording has what was recorded");
+    const late = bpfkit(["trace", "--replay", file, "--at", "999999", "-e", CALLS]);
+    expect(late.err).toMatch(/^The recording ends with event \d+: there is none of number 999999$/m);
+    expect(bpfkit(["trace", "--replay", BPFKIT, "-e", CALLS]).err).toContain(
+      `${BPFKIT}: This is no recording`,
+    );
+  });
+
   test("-l lists what the recording has events of", () => {
     const { out } = bpfkit(["trace", "--replay", file, "-l", "tracepoint:*"]);
     expect(out).toContain("tracepoint:syscalls:sys_enter_openat\n");
@@ -159,7 +183,7 @@ describe.skipIf(process.platform !== "linux")("record, and trace --replay", () =
     ["a command to replay", ["trace", "--replay", "x", "-c", "ls", "-e", "BEGIN { }"], "leave --cmd out"],
     ["nowhere to record to", ["record", "--", "ls"], "Nowhere to record to"],
     ["nothing to record", ["record", "-o", join(folder, "x.rec")], "Give one of a command"],
-    ["no such program", ["record", "-o", join(folder, "x.rec"), "--", "no-such"], 'no program "no-such"'],
+    ["no such program", ["record", "-o", join(folder, "x.rec"), "--", "no-such"], 'Cannot run "no-such": there is no such program'],
     ["no event 0", ["trace", "--replay", "x", "--at", "0", "-e", "BEGIN { }"], "Option --at takes"],
     ["--at of a live run", ["trace", "--at", "5", "-e", "BEGIN { }"], "--at goes with --replay"],
   ])("%s", (_, args, message) => {

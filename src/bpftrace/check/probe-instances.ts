@@ -75,6 +75,7 @@ function expand(
   const hints = [
     ...(result.near ? didYouMean(result.near.name, result.near.candidates) : []),
     ...result.hints,
+    ...(result.missing && world.missingHint !== undefined ? [world.missingHint] : []),
   ];
   const isError = !result.missing || settings.missingProbes === "error";
   if (isError) findings.error("no-such-probe", result.message, point.span, ...hints);

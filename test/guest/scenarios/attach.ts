@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { countingObject } from "../../attach/counting-object.ts";
 import { usdtExecutable } from "../../attach/usdt-executable.ts";
 import { toElf } from "../../../src/object/index.ts";
-import type { Guest } from "../guest.ts";
+import { isSince } from "../scenario.ts";
 import type { Scenario } from "../scenario.ts";
 
 interface HookRow {
@@ -45,13 +45,6 @@ const ROWS: readonly HookRow[] = [
   { section: "fentry.multi/vfs_rea*", since: "7.2", load: READ },
   { section: "iter/task" },
 ];
-
-/** Whether the guest's kernel has what came with `since`. */
-export function isSince(guest: Guest, since: string | undefined): boolean {
-  const [major = 0, minor = 0] = guest.kernel.split(".").map(Number);
-  const [sinceMajor = 0, sinceMinor = 0] = (since ?? "0.0").split(".").map(Number);
-  return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor);
-}
 
 export const attachment: readonly Scenario[] = [
   {

@@ -7,8 +7,8 @@ import { EFFECT_FILES, EFFECTS, steady } from "../../peers/bpftool/effects.ts";
 import type { Effect } from "../../peers/bpftool/effects.ts";
 import type { Guest } from "../guest.ts";
 import { repository } from "../repository.ts";
+import { isSince } from "../scenario.ts";
 import type { Scenario } from "../scenario.ts";
-import { isSince } from "./attach.ts";
 import { withoutClang } from "./examples.ts";
 
 const DRIVER = "/tmp/effect-driver.mjs";

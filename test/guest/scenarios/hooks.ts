@@ -4,8 +4,8 @@ import { expect } from "vitest";
 import { kernelModules } from "../kernels.ts";
 import { objectOf, scriptOf } from "../programs.ts";
 import { repository } from "../repository.ts";
+import { isSince } from "../scenario.ts";
 import type { Scenario } from "../scenario.ts";
-import { isSince } from "./attach.ts";
 import { withoutClang } from "./examples.ts";
 
 const PROGRAMS = join(repository(), "test", "guest", "programs");

@@ -2,8 +2,9 @@ import { expect } from "vitest";
 import { toElf } from "../../../src/object/index.ts";
 import { countingObject } from "../../attach/counting-object.ts";
 import type { Guest } from "../guest.ts";
+import { isSince } from "../scenario.ts";
 import type { Scenario } from "../scenario.ts";
-import { firedElements, isSince } from "./attach.ts";
+import { firedElements } from "./attach.ts";
 
 interface PlaceRow {
   readonly section: string;

@@ -2,7 +2,17 @@ import { createHash } from "node:crypto";
 import { BtfKind } from "../../../btf/index.ts";
 import { BpfkitError } from "../../../errors.ts";
 import { lazy } from "../../../util/index.ts";
-import { CALL, CLASS, JUMP, LDIMM64, PSEUDO, decode, encode, opcodeOf } from "../../../isa/index.ts";
+import {
+  CALL,
+  CLASS,
+  JUMP,
+  LDIMM64,
+  PSEUDO,
+  calledFunction,
+  decode,
+  encode,
+  opcodeOf,
+} from "../../../isa/index.ts";
 import type { Insn } from "../../../isa/index.ts";
 import { BPF_FUNC, BPF_PROG_TYPE, ERRNO, STRUCT, helperPrototypes } from "../../../uapi/index.ts";
 import type { BpfHelperName } from "../../../uapi/index.ts";
@@ -141,13 +151,13 @@ class Resolving {
 
   /** Who looks at the code finds a call's distance in its offset, and which function it is in imm (jit_subprogs). */
   #nameSubprograms(): void {
-    const called = this.#source.flatMap((insn, slot) => calledSlot(insn, slot) ?? []);
+    const called = this.#source.flatMap((insn, slot) => calledFunction(insn, slot) ?? []);
     if (called.length === 0) return;
     const starts = new Set([0, ...called]);
     const order = new Map([...starts].toSorted((a, b) => a - b).map((start, index) => [start, index]));
     for (const [slot, insn] of this.#source.entries())
-      if (insn.code !== LDIMM64 && calledSlot(insn, slot) !== undefined)
-        this.xlated[slot] = { ...insn, offset: insn.imm, imm: order.get(calledSlot(insn, slot)!)! };
+      if (insn.code !== LDIMM64 && calledFunction(insn, slot) !== undefined)
+        this.xlated[slot] = { ...insn, offset: insn.imm, imm: order.get(calledFunction(insn, slot)!)! };
   }
 
   #constant(insn: Insn, slot: number): void {
@@ -251,12 +261,6 @@ class Resolving {
   #refuse(slot: number, text: string): KernelFailure {
     return new KernelFailure(ERRNO.EINVAL, `${slot}: ${text}\n`);
   }
-}
-
-/** The slot of the function that an instruction calls or points to. */
-function calledSlot({ code, src, imm }: Insn, slot: number): number | undefined {
-  const calls = code === (CLASS.JMP | JUMP.CALL) && src === CALL.LOCAL;
-  return calls || (code === LDIMM64 && src === PSEUDO.FUNC) ? slot + 1 + imm : undefined;
 }
 
 /** Records cut or filled up to the kernel's own size. */

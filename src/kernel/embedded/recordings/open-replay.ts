@@ -6,8 +6,6 @@ import { ReplaySource } from "./replay-source.ts";
 export interface ReplayKernelOptions {
   /** Stop behind the event of this number, the first being 1. */
   readonly until?: number | undefined;
-  /** Told now and then how many events there were. */
-  readonly progress?: ((events: number) => void) | undefined;
 }
 
 export interface ReplayKernel {

@@ -29,8 +29,6 @@ export interface ReplayOptions {
   readonly clock: EventClock;
   /** Stop behind the event of this number, the first being 1. */
   readonly until?: number | undefined;
-  /** Told now and then how far it is. */
-  readonly progress?: ((events: number) => void) | undefined;
 }
 
 /** An event source that raises again what a recording holds, in the recording's own time. */
@@ -57,6 +55,7 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   /** In the embedded kernel's memory; 0 before it is needed. */
   #registers = 0;
   #events = 0;
+  #finished = false;
   #missing = 0;
   #lost = 0;
 
@@ -85,6 +84,11 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   get recorded(): FollowedProcess & { readonly started: boolean } {
     const { pid, command } = this.#options.reader.environment;
     return { pid, ended: this.#ended, started: command !== undefined };
+  }
+
+  /** Whether the recording was read to its end. */
+  get finished(): boolean {
+    return this.#finished;
   }
 
   /** Events that were raised. */
@@ -185,6 +189,7 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
       if (this.#wantsTurn()) await this.#turn();
       if (this.#disposed || this.#events >= until) return;
     }
+    this.#finished = true;
   }
 
   /** Somebody read something, and whether that was the end is known behind the turn; or it is time for signals. */
@@ -194,7 +199,6 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
 
   async #turn(): Promise<void> {
     this.#delivered = false;
-    this.#options.progress?.(this.#events);
     await new Promise((resolve) => setImmediate(resolve));
     this.#turnAt = performance.now();
   }

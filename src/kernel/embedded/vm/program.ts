@@ -1,5 +1,5 @@
 import { BpfkitError } from "../../../errors.ts";
-import { CALL, LDIMM64, PSEUDO, disassemble, opcodeOf } from "../../../isa/index.ts";
+import { CALL, LDIMM64, calledFunction, disassemble, opcodeOf } from "../../../isa/index.ts";
 import type { Insn, Opcode } from "../../../isa/index.ts";
 
 /** The deepest chain of calls inside a program (MAX_CALL_FRAMES of include/linux/bpf_verifier.h). */
@@ -59,7 +59,7 @@ function walk(
     const next = successors(insn, opcode, slot);
     const target = next.find((other) => !opcodes[other]);
     if (target !== undefined) throw refuse(insns, slot, `no instruction at ${target}, where it goes`);
-    const callee = calledFunction(insn, opcode, slot);
+    const callee = calledFunction(insn, slot);
     if (callee !== undefined) {
       if (!opcodes[callee]) throw refuse(insns, slot, `no function at ${callee}`);
       functions.add(callee);
@@ -91,13 +91,6 @@ export function successors(insn: Insn, opcode: Opcode, slot: number): number[] {
     default:
       return [slot + 1];
   }
-}
-
-/** First slot of the function that an instruction calls or takes the address of. */
-export function calledFunction(insn: Insn, opcode: Opcode, slot: number): number | undefined {
-  if (opcode.form === "callLocal") return slot + 1 + insn.imm;
-  if (opcode.form === "loadImmediate64" && insn.src === PSEUDO.FUNC) return slot + 1 + insn.imm;
-  return undefined;
 }
 
 function checkDepth(

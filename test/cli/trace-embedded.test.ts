@@ -163,7 +163,7 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
   test("the script's code, and a command that is not there", () => {
     const args = ["-q", "--kernel", "embedded", "-e"];
     expect(trace([...args, "BEGIN { exit(7); }"]).code).toBe(7);
-    expect(trace([...args, "BEGIN { }", "-c", "nosuchprogram"]).err).toContain("no program");
+    expect(trace([...args, "BEGIN { }", "-c", "nosuchprogram"]).err).toContain("there is no such program");
     const unknown = trace([...args, "tracepoint:net:netif_rx { }", "-c", "true"]);
     expect(unknown.code).toBe(1);
     const alone = trace([...args, "tracepoint:syscalls:sys_enter_read { }"]);

@@ -166,4 +166,33 @@ describe.skipIf(kernels === undefined)("test runs are the same on both kernels",
       { numRuns: 150 },
     );
   });
+
+  test.each(["a socket filter", "tc", "a tunnel", "cgroup/skb"])("each word of the context of %s", (name) => {
+    const subject = SUBJECTS[name]!;
+    const { linux, embedded } = kernels!;
+    for (let at = 0; at < SKB.size; at += 4)
+      for (const value of [1, 64, 0xffff]) {
+        const ctx_in = new Uint8Array(SKB.size);
+        new DataView(ctx_in.buffer).setUint32(at, value, true);
+        const attr = { data_in: new Uint8Array(20).fill(7), ctx_in, ctx_out: new Uint8Array(SKB.size) };
+        // Which interfaces there are is the machine's.
+        if (interfaceOf(subject, attr) > 1) continue;
+        expect([at, value, outcome(embedded, subject, attr)]).toEqual([
+          at,
+          value,
+          outcome(linux, subject, attr),
+        ]);
+      }
+  });
+
+  test.each(["tc", "a tunnel", "cgroup/skb"])("lengths on the wire that %s may be given", (name) => {
+    const subject = SUBJECTS[name]!;
+    const { linux, embedded } = kernels!;
+    for (const wire of [1, 5, 6, 7, 19, 20, 21, 0xffff, 0x10000, 0x10001]) {
+      const ctx_in = new Uint8Array(SKB.size);
+      new DataView(ctx_in.buffer).setUint32(SKB.fields.wire_len.offset, wire, true);
+      const attr = { data_in: new Uint8Array(20).fill(7), ctx_in };
+      expect([wire, outcome(embedded, subject, attr)]).toEqual([wire, outcome(linux, subject, attr)]);
+    }
+  });
 });

@@ -21,6 +21,7 @@ const SKB_HEADROOM = 64;
 const SKB_TAILROOM = 320;
 const XDP_HEADROOM = 256;
 const MAX_CONTEXT = 0xffff;
+const GSO_LEGACY_MAX_SIZE = 65_536;
 /** Metadata of XDP: at most 255 bytes, by words. */
 const MAX_META = 252;
 
@@ -136,6 +137,7 @@ function runSkb(world: World, program: BpfProgram, attr: Attr): Answer {
   const given = contextIn(attr, SKB.size);
   const view = new DataView((given ?? new Uint8Array(SKB.size)).buffer);
   const { fields } = SKB;
+  const layer2 = LAYER_2.has(program.type);
   if (given) {
     const ifindex = view.getUint32(fields.ifindex.offset, true);
     // Interfaces are those of a network namespace of its own: there is the loopback alone.
@@ -147,10 +149,10 @@ function runSkb(world: World, program: BpfProgram, attr: Attr): Answer {
       ),
     );
     const wire = view.getUint32(fields.wire_len.offset, true);
-    refuseUnless(wire === 0 || (wire >= data_in.length && wire <= 0xffff));
+    const seen = data_in.length - (layer2 ? 0 : ETH_HLEN);
+    refuseUnless(wire === 0 || (wire >= seen && wire <= GSO_LEGACY_MAX_SIZE));
     refuseUnless(view.getUint32(fields.gso_segs.offset, true) <= 0xffff);
   }
-  const layer2 = LAYER_2.has(program.type);
   const { memory } = world;
   const packet = new Packet(memory, data_in, SKB_HEADROOM, SKB_TAILROOM);
   const address = memory.store(new Uint8Array(view.buffer));
@@ -193,7 +195,6 @@ const SKB_HIDDEN = [
   "vlan_present",
   "vlan_tci",
   "vlan_proto",
-  "ingress_ifindex",
   "tc_index",
   "hash",
   "tc_classid",

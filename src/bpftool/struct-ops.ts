@@ -1,6 +1,6 @@
 import { parseBtf } from "../btf/index.ts";
 import type { Btf } from "../btf/index.ts";
-import { mapInfo, mapInfoBytes, objectIds, programCode, programInfo, withObject } from "../inspect/index.ts";
+import { eachObject, mapInfo, mapInfoBytes, programCode, programInfo, withObject } from "../inspect/index.ts";
 import type { MapInfo } from "../inspect/index.ts";
 import { SyscallError } from "../kernel/index.ts";
 import type { Fd, Kernel } from "../kernel/index.ts";
@@ -126,13 +126,10 @@ function namedMaps(kernel: Kernel, args: Arguments): StructOpsMap[] {
 }
 
 function allMaps(kernel: Kernel, matches: (info: MapInfo) => boolean): StructOpsMap[] {
-  return [...objectIds(kernel, "map")].flatMap((id) => {
-    const fd = openById(kernel, "map", id);
-    const info = mapInfo(kernel, fd);
-    if (info.type === BPF_MAP_TYPE.STRUCT_OPS && matches(info)) return [{ fd, info }];
-    kernel.close(fd);
-    return [];
-  });
+  const infos = [...eachObject(kernel, "map", mapInfo)];
+  return infos
+    .filter((info) => info.type === BPF_MAP_TYPE.STRUCT_OPS && matches(info))
+    .map((info) => ({ fd: openById(kernel, "map", info.id), info }));
 }
 
 /** The name that a program's types have for its first function. */

@@ -23,6 +23,8 @@ describe("the -c command", () => {
   });
 
   it("names a program that is not there", () => {
-    expect(() => Child.start("no-such-program-here 1")).toThrow('Cannot run "no-such-program-here": there is no such program');
+    expect(() => Child.start("no-such-program-here 1")).toThrow(
+      'Cannot run "no-such-program-here": there is no such program',
+    );
   });
 });

@@ -183,7 +183,11 @@ describe.skipIf(process.platform !== "linux")("record, and trace --replay", () =
     ["a command to replay", ["trace", "--replay", "x", "-c", "ls", "-e", "BEGIN { }"], "leave --cmd out"],
     ["nowhere to record to", ["record", "--", "ls"], "Nowhere to record to"],
     ["nothing to record", ["record", "-o", join(folder, "x.rec")], "Give one of a command"],
-    ["no such program", ["record", "-o", join(folder, "x.rec"), "--", "no-such"], 'Cannot run "no-such": there is no such program'],
+    [
+      "no such program",
+      ["record", "-o", join(folder, "x.rec"), "--", "no-such"],
+      'Cannot run "no-such": there is no such program',
+    ],
     ["no event 0", ["trace", "--replay", "x", "--at", "0", "-e", "BEGIN { }"], "Option --at takes"],
     ["--at of a live run", ["trace", "--at", "5", "-e", "BEGIN { }"], "--at goes with --replay"],
   ])("%s", (_, args, message) => {

@@ -2,15 +2,7 @@
 // MODE: `load`; `attach`, which also hooks in what sections say; `calls`, which counts system calls, bpftool's by the
 // strace that lies beside it. With `+fit` behind it, objects that both refuse are tried again as refit() makes them.
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BpfkitError } from "../../src/errors.ts";
 import { linkInfo, mapInfo, openObject, programCode } from "../../src/inspect/index.ts";
@@ -28,7 +20,8 @@ const [bpftool = "bpftool", modes = "load", ...objects] = process.argv.slice(2);
 const [mode = "load", fitting] = modes.split("+");
 /** Programs that are left out of one object at most. */
 const REFITS = 64;
-const mount = mkdtempSync("/tmp/bpfkit-corpus-");
+// An empty one over the machine's own: maps that are pinned by name are gone with it.
+const mount = "/sys/fs/bpf";
 execFileSync("mount", ["-t", "bpf", "bpf", mount]);
 try {
   using kernel = await openKernel();
@@ -38,7 +31,6 @@ try {
   }
 } finally {
   spawnSync("umount", [mount]);
-  rmSync(mount, { recursive: true, force: true });
 }
 
 function judge(kernel: Kernel, features: Features, path: string): Verdict {

@@ -173,7 +173,8 @@ export class TraceSession implements Disposable {
       cpuCount: BigInt(kernel.files.possibleCpus().length),
     });
     this.#runAll("begin");
-    this.#attachAll(child?.pid ?? pid);
+    // A host of processes has nothing but the command and what that starts: all of it is wanted.
+    this.#attachAll(processes ? pid : (child?.pid ?? pid));
     this.#reporter.attached(this.#plan.probes.length);
     attached?.(this.#object);
     if (dryRun) return;

@@ -115,6 +115,18 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
     expect([value("large") > 0, value("zero")]).toEqual([true, 0]);
   });
 
+  test("functions of a library in all that a shell starts, by fork and by vfork", () => {
+    const out = embedded(
+      "uprobe:libc:malloc { @[comm] = count(); }",
+      "sh -c '(/bin/ls / | cat); /bin/ls /; :'",
+    );
+    expect([...out.matchAll(/^@\[(\w+)\]/gm)].map(([, comm]) => comm).toSorted()).toEqual([
+      "cat",
+      "ls",
+      "sh",
+    ]);
+  });
+
   test("what the command leaves behind goes on, and can still do what was traced", async () => {
     const folder = mkdtempSync(join(tmpdir(), "bpfkit-left-"));
     try {

@@ -26,7 +26,11 @@ const GROUPS = [
   ["Events", "EventMap EventReadOptions EventReader ReadOptions BatchOptions"],
   [
     "Tracing scripts",
-    "compile CompileOptions CompiledScript trace TraceOptions TraceRun TraceEvent TracePlan Diagnostic",
+    "compile CompileOptions CompiledScript trace TraceOptions TraceRun TraceEvent TracePlan Diagnostic MapSnapshot Value Integer Frame Histogram Bucket Label",
+  ],
+  [
+    "Recordings",
+    "openRecording Recording RecordedEvent RecordedValue EventFilter RecordingInfo RecordingEnvironment RecordedSelf RecordingDamage Replay",
   ],
   ["Types and values", "Shape ShapeField Codec Input compileCodec shapeOf parseBtf Btf"],
   ["Blueprints", "ObjectSpec MapSpec ProgramSpec"],
@@ -38,7 +42,7 @@ const GROUPS = [
   ],
   [
     "Errors",
-    "BpfkitError LibraryError LibraryErrorCode SyscallError VerifierError AttachError DiagnosticError CError CodecError CodecErrorCode ObjectError ElfError BtfError",
+    "BpfkitError LibraryError LibraryErrorCode SyscallError VerifierError AttachError DiagnosticError RecordingError CError CodecError CodecErrorCode ObjectError ElfError BtfError",
   ],
   ["Constants", "BPF_MAP_TYPE BPF_PROG_TYPE BPF_ATTACH_TYPE BPF_F ERRNO"],
 ];

@@ -22,4 +22,8 @@ export type { LinkInput, TracePlan, MapSpec, ObjectSpec, ProgramSpec } from "./o
 export { openKernel } from "./open-kernel.ts";
 export type { KernelOptions } from "./open-kernel.ts";
 export type { TraceEvent } from "./trace/index.ts";
+export type { EventFilter, RecordedEvent, RecordedValue, RecordingInfo } from "./playback/index.ts";
+export { RecordingError } from "./recording/index.ts";
+export type { RecordedSelf, RecordingDamage, RecordingEnvironment } from "./recording/index.ts";
+export type { Bucket, Frame, Histogram, Integer, Label, MapSnapshot, Value } from "./report/index.ts";
 export { BPF_ATTACH_TYPE, BPF_F, BPF_MAP_TYPE, BPF_PROG_TYPE, ERRNO } from "./uapi/index.ts";

@@ -2,17 +2,19 @@ import {
   eventJson,
   EVENT_HEAD,
   eventLine,
+  filterEvents,
   infoJson,
   infoText,
   recordingInfo,
-  shownEvents,
+  recordedEvents,
 } from "../playback/index.ts";
+import { openRecordingFile } from "../recording/index.ts";
 import { RecordOutput } from "../report/index.ts";
 import { usageError, type ParsedArguments } from "./arguments.ts";
 import type { Invocation } from "./command.ts";
 import { OutputClosedError, OutputFile } from "./output-file.ts";
 import { processId } from "./parameters.ts";
-import { openRecording, showTimesOf } from "./recording-file.ts";
+import { showTimesOf } from "./recording-time.ts";
 
 type View = (file: string, parsed: ParsedArguments, invocation: Invocation) => void;
 
@@ -20,7 +22,7 @@ type View = (file: string, parsed: ParsedArguments, invocation: Invocation) => v
 export const RECORD_VIEWS: Readonly<Record<string, View>> = { info: showInfo, show: showEvents };
 
 function showInfo(path: string, { options }: ParsedArguments): void {
-  const { input, reader } = openRecording(path);
+  const { input, reader } = openRecordingFile(path);
   using _input = input;
   showTimesOf(reader.environment);
   const info = recordingInfo(reader);
@@ -28,32 +30,25 @@ function showInfo(path: string, { options }: ParsedArguments): void {
 }
 
 function showEvents(path: string, { options }: ParsedArguments, invocation: Invocation): void {
-  const { input, reader } = openRecording(path);
+  const { input, reader } = openRecordingFile(path);
   using _input = input;
   const json = options.get("format") === "json";
   const pid = processId(options.get("pid"), invocation);
-  const wanted = patternOf(options.get("event"), invocation);
+  const probes = probesOf(options.get("event"), invocation);
+  const wanted = filterEvents(recordedEvents(reader), { pid, probes });
   function* lines(): Generator<string, void> {
     if (!json) yield EVENT_HEAD;
-    for (const event of shownEvents(reader)) {
-      if ((pid !== undefined && event.pid !== pid) || !wanted(event.probe)) continue;
-      yield json ? `${JSON.stringify(eventJson(event))}\n` : eventLine(event);
-    }
+    for (const event of wanted) yield json ? `${JSON.stringify(eventJson(event))}\n` : eventLine(event);
   }
   write(lines());
   if (reader.damage) process.stderr.write(`The recording is not whole: ${reader.damage.reason}\n`);
 }
 
 /** Probes as in a script: `tracepoint:sched:*,t:syscalls:sys_enter_open*`. */
-function patternOf(text: string | undefined, invocation: Invocation): (probe: string) => boolean {
-  if (text === undefined) return () => true;
-  const patterns = text.split(",").map((part) => part.trim().replace(/^t:/, "tracepoint:"));
-  if (patterns.includes("")) throw usageError("Option -e takes probes, as tracepoint:sched:*", invocation);
-  const tests = patterns.map((pattern) => {
-    const source = pattern.replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`).replaceAll("*", ".*");
-    return new RegExp(`^${source.replaceAll("?", ".")}$`);
-  });
-  return (probe) => tests.some((test) => test.test(probe));
+function probesOf(text: string | undefined, invocation: Invocation): readonly string[] | undefined {
+  const probes = text?.split(",").map((part) => part.trim());
+  if (probes?.includes("")) throw usageError("Option -e takes probes, as tracepoint:sched:*", invocation);
+  return probes;
 }
 
 function write(texts: Iterable<string>): void {

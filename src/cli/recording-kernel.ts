@@ -1,10 +1,10 @@
 import type { Kernel, ProcessHost } from "../kernel/index.ts";
 import { openRecordingTracer, openReplay } from "../open-kernel.ts";
 import { DisposalStack } from "../util/index.ts";
-import { RecordingWriter } from "../recording/index.ts";
+import { openRecordingFile, RecordingOutput, RecordingWriter } from "../recording/index.ts";
 import { usageError, type ParsedArguments } from "./arguments.ts";
 import type { Invocation } from "./command.ts";
-import { openRecording, RecordingOutput, showTimesOf } from "./recording-file.ts";
+import { showTimesOf } from "./recording-time.ts";
 import { whoIsLeft, type TraceKernel } from "./trace-kernel.ts";
 import { version } from "./version.ts";
 
@@ -90,7 +90,7 @@ export async function recordedKernel(
     if (options.has(other))
       throw usageError(`Option --replay has events and types of its own: leave --${other} out`, invocation);
   const until = eventNumber(options.get("at"), invocation);
-  const { input, reader } = openRecording(path);
+  const { input, reader } = openRecordingFile(path);
   const resources = new DisposalStack();
   resources.use(input);
   try {

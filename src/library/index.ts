@@ -36,6 +36,8 @@ export type { KernelHandle, OpenMapOptions, OpenOptions } from "./open.ts";
 export { Program } from "./program.ts";
 export type { AttachOptions, TestRunOptions, TestRunResult } from "./program.ts";
 export { BloomMap, QueueMap } from "./queue-map.ts";
+export { openRecording, Recording } from "./recording.ts";
+export { Replay } from "./replay.ts";
 export { compile, trace, TraceRun } from "./trace.ts";
 export type { CompiledScript, CompileOptions, TraceOptions } from "./trace.ts";
 export { UserRingMap } from "./user-ring-map.ts";

@@ -1,11 +1,15 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { DiagnosticError } from "../diagnostic.ts";
+import type { ReplayKernel } from "../kernel/embedded/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { Features } from "../loader/index.ts";
 import type { ObjectSpec, TracePlan } from "../object/index.ts";
-import { openKernel } from "../open-kernel.ts";
+import { openKernel, openReplay } from "../open-kernel.ts";
+import type { MapSnapshot } from "../report/index.ts";
 import type { EventQueue, TraceEvent, TraceSession } from "../trace/index.ts";
 import { DisposalStack } from "../util/index.ts";
+import { LibraryError } from "./library-error.ts";
+import { readRecording, type Recording } from "./recording.ts";
 
 /** A script of the tracing language, compiled: what is loaded, and what a session does with it. */
 export interface CompiledScript {
@@ -40,7 +44,11 @@ export interface TraceOptions extends CompileOptions {
   readonly command?: string;
   /** Ends the session, as Ctrl-C does on the command line: what waits, END and the maps still come. */
   readonly signal?: AbortSignal;
-  /** Events that may wait to be read; 65,536 where it is not given. What comes beyond is counted as lost. */
+  /** Runs over this recording, in its own time, and not on `kernel`; ends with it. */
+  readonly recording?: Recording;
+  /** With `recording`: ends behind the event of this number, with all maps as they are then, and without END. */
+  readonly at?: number;
+  /** Events that may wait to be read; 65,536 where it is not given. What comes beyond is counted as lost; a recording waits. */
   readonly limit?: number;
 }
 
@@ -84,19 +92,22 @@ export async function compile(script: string, options: CompileOptions = {}): Pro
 export async function trace(script: string | CompiledScript, options: TraceOptions = {}): Promise<TraceRun> {
   const resources = new DisposalStack();
   try {
-    const kernel = options.kernel ?? resources.use(await openKernel());
-    const features = new Features(kernel);
-    const compiled =
-      typeof script === "string"
-        ? await compileFor(script, options, kernel, features, options.command !== undefined)
-        : script;
     const { EventQueue, TraceSession } = await import("../trace/index.ts");
     let queue: EventQueue | undefined;
-    const { pid, command, unsafe = false } = options;
+    const { pid, command, unsafe = false, recording, at } = options;
+    refuseMixed(options);
+    const replay = recording && (await openRecorded(recording, at, () => queue?.room(), resources));
+    const kernel = replay?.kernel ?? options.kernel ?? resources.use(await openKernel());
+    const features = new Features(kernel);
+    const child = command !== undefined || replay?.processes.recorded.started === true;
+    const compiled =
+      typeof script === "string" ? await compileFor(script, options, kernel, features, child) : script;
     const session = new TraceSession(compiled.object, compiled.plan, {
       kernel,
       features,
       unsafe,
+      still: at !== undefined,
+      ...(replay && { processes: replay.processes }),
       ...(pid !== undefined && { pid }),
       ...(command !== undefined && { command }),
       reporter: (resolver) => (queue = new EventQueue(resolver, options.limit)),
@@ -125,6 +136,7 @@ export class TraceRun implements AsyncIterable<TraceEvent>, AsyncDisposable {
   readonly ended: Promise<number>;
   readonly #session: TraceSession;
   readonly #queue: EventQueue;
+  #over = false;
 
   /** Runs are made by {@link trace}. */
   constructor(session: TraceSession, queue: EventQueue, resources: DisposalStack, signal?: AbortSignal) {
@@ -133,6 +145,7 @@ export class TraceRun implements AsyncIterable<TraceEvent>, AsyncDisposable {
     const stop = (): void => this.stop();
     signal?.addEventListener("abort", stop, { once: true });
     this.ended = run(session, () => {
+      this.#over = true;
       queue.close();
       signal?.removeEventListener("abort", stop);
       resources[Symbol.dispose]();
@@ -145,6 +158,15 @@ export class TraceRun implements AsyncIterable<TraceEvent>, AsyncDisposable {
   /** Ends the session, as Ctrl-C does on the command line: what waits, END and the maps still come. */
   stop(): void {
     this.#session.stop();
+  }
+
+  /**
+   * What all maps of the script hold now.
+   * @throws LibraryError `library/closed` once the session has ended: its last events are the maps then
+   */
+  maps(): MapSnapshot[] {
+    if (this.#over) throw new LibraryError("library/closed", "The session has ended, and its maps with it");
+    return this.#session.maps();
   }
 
   /** @throws what ended the session, once all events before that were read */
@@ -161,6 +183,28 @@ export class TraceRun implements AsyncIterable<TraceEvent>, AsyncDisposable {
     this.stop();
     await this.ended.catch(() => undefined);
   }
+}
+
+/** A recording has events of its own. */
+function refuseMixed(options: TraceOptions): void {
+  const { recording, at } = options;
+  const other = (["kernel", "command", "pid"] as const).find((name) => options[name] !== undefined);
+  if (recording && other)
+    throw new LibraryError("library/wrong-kind", `A recording has events of its own: leave ${other} out`);
+  if (!recording && at !== undefined)
+    throw new LibraryError("library/wrong-kind", "There are numbered events in recordings alone: give one");
+}
+
+async function openRecorded(
+  recording: Recording,
+  at: number | undefined,
+  pace: () => Promise<void> | undefined,
+  resources: DisposalStack,
+): Promise<ReplayKernel> {
+  const replay = await openReplay(readRecording(recording), { until: at, pace });
+  resources.use(replay.kernel);
+  resources.use(replay.processes);
+  return replay;
 }
 
 async function run(session: TraceSession, close: () => void): Promise<number> {

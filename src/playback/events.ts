@@ -2,15 +2,16 @@ import { CALL_ENTRY, CALL_EXIT, MemoryImage, Tracepoints } from "../kernel/embed
 import { parseTracepointFormat, type TracepointField } from "../object/index.ts";
 import { pointerRules, type EventEntry, type RecordingReader } from "../recording/index.ts";
 
-/** A value of an event: numbers as they are, texts that an address led to, addresses. */
-export type ShownValue = bigint | string | readonly string[] | { readonly address: bigint };
+/** A value of a recorded event: numbers as they are, texts that an address led to, other addresses. */
+export type RecordedValue = bigint | string | readonly string[] | { readonly address: bigint };
 
-/** An event of a recording, as people and programs read it. */
-export interface ShownEvent {
-  /** From 1: what `--at` takes. */
+/** An event of a recording. */
+export interface RecordedEvent {
+  /** From 1 on. */
   readonly number: number;
   /** Nanoseconds from the recording's start. */
   readonly time: number;
+  /** The thread, and its name. */
   readonly pid: number;
   readonly comm: string;
   readonly cpu: number;
@@ -18,7 +19,14 @@ export interface ShownEvent {
   readonly probe: string;
   /** The name of a system call, and whether it begins. */
   readonly call?: { readonly name: string; readonly entry: boolean };
-  readonly args: readonly (readonly [name: string, value: ShownValue])[];
+  /** By their names: what the record holds, and, of a system call, where its arguments lead to. */
+  readonly args: Readonly<Record<string, RecordedValue>>;
+  /** The record as programs get it. */
+  readonly record: Uint8Array;
+  /** What was kept of the process's memory. */
+  readonly memory: readonly { readonly address: bigint; readonly bytes: Uint8Array }[];
+  /** The call chain in the process, innermost address first; empty where it was not asked for. */
+  readonly stack: readonly bigint[];
 }
 
 /** Longer arrays of texts are cut. */
@@ -27,7 +35,7 @@ const LONGEST_TEXT = 4096;
 const ARGS = 16;
 
 /** Every event of a recording, in order. */
-export function* shownEvents(reader: RecordingReader): Generator<ShownEvent, void> {
+export function* recordedEvents(reader: RecordingReader): Generator<RecordedEvent, void> {
   const points = new Tracepoints(reader.environment.arch);
   const hooks: string[] = [];
   const names = new Map<number, string>();
@@ -44,14 +52,15 @@ export function* shownEvents(reader: RecordingReader): Generator<ShownEvent, voi
     } else if (entry.kind === "event") {
       number++;
       const hook = hooks[entry.hook] ?? "";
-      const { time, pid, cpu } = entry;
-      const common = { number, time, pid, cpu, comm: names.get(pid) ?? "" };
+      const { time, pid, cpu, context: record, stack } = entry;
+      const memory = entry.memory.filter(({ state }) => state === "held");
+      const common = { number, time, pid, cpu, comm: names.get(pid) ?? "", record, memory, stack };
       yield { ...common, ...(callOf(hook, entry, points) ?? recordOf(hook, entry, points, formats)) };
     }
   }
 }
 
-type Shown = Pick<ShownEvent, "probe" | "call" | "args">;
+type Shown = Pick<RecordedEvent, "probe" | "call" | "args">;
 
 /** A system call, if the event is one. */
 function callOf(hook: string, event: EventEntry, points: Tracepoints): Shown | undefined {
@@ -65,7 +74,7 @@ function callOf(hook: string, event: EventEntry, points: Tracepoints): Shown | u
   const probe = `tracepoint:syscalls:sys_${entry ? "enter" : "exit"}_${name}`;
   if (!entry) {
     const result = view.byteLength < ARGS + 8 ? 0n : view.getBigInt64(ARGS, true);
-    return { probe, call: { name, entry }, args: [["ret", result]] };
+    return { probe, call: { name, entry }, args: { ret: result } };
   }
   const fields = points.find("syscalls", `sys_enter_${name}`)?.fields.slice(1) ?? [];
   const rules = new Map(
@@ -78,10 +87,10 @@ function callOf(hook: string, event: EventEntry, points: Tracepoints): Shown | u
     const value = at + 8 > view.byteLength ? 0n : view.getBigUint64(at, true);
     return [field.name, argument(value, field.type, rules.get(index), image)] as const;
   });
-  return { probe, call: { name, entry }, args };
+  return { probe, call: { name, entry }, args: Object.fromEntries(args) };
 }
 
-function argument(value: bigint, type: string, rule: string | undefined, image: MemoryImage): ShownValue {
+function argument(value: bigint, type: string, rule: string | undefined, image: MemoryImage): RecordedValue {
   if (type.includes("*")) {
     if (value === 0n) return { address: 0n };
     if (rule === "text") return textAt(image, value) ?? { address: value };
@@ -131,14 +140,14 @@ function recordOf(
       const value = fieldValue(field, context);
       return value === undefined ? [] : [[field.name, value] as const];
     });
-  return { probe: hook, args };
+  return { probe: hook, args: Object.fromEntries(args) };
 }
 
 function fieldsOf(bytes: Uint8Array): readonly TracepointField[] {
   return parseTracepointFormat(Buffer.from(bytes).toString()).fields;
 }
 
-function fieldValue(field: TracepointField, context: Uint8Array): ShownValue | undefined {
+function fieldValue(field: TracepointField, context: Uint8Array): RecordedValue | undefined {
   const { offset, size, signed, location, array } = field;
   if (offset + size > context.length) return undefined;
   const view = new DataView(context.buffer, context.byteOffset, context.byteLength);

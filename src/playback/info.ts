@@ -1,8 +1,8 @@
-import type { Damage, Environment, RecordingReader } from "../recording/index.ts";
+import type { RecordingDamage, RecordingEnvironment, RecordingReader } from "../recording/index.ts";
 
 /** What a recording holds. */
 export interface RecordingInfo {
-  readonly environment: Environment;
+  readonly environment: RecordingEnvironment;
   /** Bytes of the file. */
   readonly size: number;
   readonly events: number;
@@ -18,7 +18,7 @@ export interface RecordingInfo {
   readonly lost: number;
   /** It has an orderly end. */
   readonly ended: boolean;
-  readonly damage: Damage | undefined;
+  readonly damage: RecordingDamage | undefined;
 }
 
 /** Reads a recording from its beginning to its end. */

@@ -1,5 +1,5 @@
 import { formatTime } from "../report/index.ts";
-import type { ShownEvent, ShownValue } from "./events.ts";
+import type { RecordedEvent, RecordedValue } from "./events.ts";
 import type { RecordingInfo } from "./info.ts";
 
 const BILLION = 1_000_000_000;
@@ -10,21 +10,21 @@ const MOST_TEXTS = 16;
 export const EVENT_HEAD: string = `${"N".padStart(8)} ${"TIME".padStart(13)} ${"PID".padStart(7)} CPU ${"COMM".padEnd(16)} EVENT\n`;
 
 /** A line of a table: a system call as strace(1) shows it, any other event with the fields of its record. */
-export function eventLine(event: ShownEvent): string {
+export function eventLine(event: RecordedEvent): string {
   const { number, time, pid, cpu, comm } = event;
   const seconds = (time / BILLION).toFixed(6);
   const head = `${`${number}`.padStart(8)} ${seconds.padStart(13)} ${`${pid}`.padStart(7)} ${`${cpu}`.padStart(3)}`;
   return `${head} ${comm.padEnd(16)} ${whatOf(event)}\n`;
 }
 
-function whatOf({ probe, call, args }: ShownEvent): string {
-  const values = args.map(([name, value]) => [name, valueText(value)] as const);
+function whatOf({ probe, call, args }: RecordedEvent): string {
+  const values = Object.entries(args).map(([name, value]) => [name, valueText(value)] as const);
   if (call?.entry === false) return `${call.name} = ${values[0]?.[1] ?? "?"}`;
   if (call) return `${call.name}(${values.map(([name, value]) => `${name}: ${value}`).join(", ")})`;
   return [probe.replace(/^tracepoint:/, ""), ...values.map(([name, value]) => `${name}=${value}`)].join(" ");
 }
 
-function valueText(value: ShownValue): string {
+function valueText(value: RecordedValue): string {
   if (typeof value === "string") return quoted(value);
   // Small numbers are counts and descriptors, large ones addresses and flags.
   if (typeof value === "bigint") return value < 65_536n ? `${value}` : `0x${value.toString(16)}`;
@@ -38,13 +38,15 @@ function quoted(text: string): string {
 }
 
 /** One object for each event; numbers beyond 2^53 are texts. */
-export function eventJson(event: ShownEvent): unknown {
-  const args = Object.fromEntries(event.args.map(([name, value]) => [name, valueJson(value)]));
+export function eventJson(event: RecordedEvent): unknown {
+  const args = Object.fromEntries(
+    Object.entries(event.args).map(([name, value]) => [name, valueJson(value)]),
+  );
   const { number, time, pid, comm, cpu, probe } = event;
   return { n: number, time, pid, comm, cpu, probe, args };
 }
 
-function valueJson(value: ShownValue): unknown {
+function valueJson(value: RecordedValue): unknown {
   if (typeof value === "bigint") return numberJson(value);
   return typeof value === "object" && "address" in value ? `0x${value.address.toString(16)}` : value;
 }

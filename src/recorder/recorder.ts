@@ -3,7 +3,7 @@ import { parseBtf } from "../btf/index.ts";
 import { KeptFacts, procFacts, SYSCALL_TABLE } from "../kernel/embedded/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { Features, loadObject, type LoadedMap, type LoadedObject } from "../loader/index.ts";
-import type { Environment, RecordingWriter } from "../recording/index.ts";
+import type { RecordingEnvironment, RecordingWriter } from "../recording/index.ts";
 import { pumpRecords, RingBuffer, type Pump, type RecordHandler } from "../transport/index.ts";
 import { DisposalStack } from "../util/index.ts";
 import { decodeRecord, type HookFormat } from "./decode.ts";
@@ -128,7 +128,7 @@ export class KernelRecorder implements Disposable {
     const ahead = (clock: "realtime" | "boottime" | "tai"): bigint => kernel.clock(clock) - monotonic;
     const { machine } = this.#facts;
     const self = this.#facts.task(process.pid);
-    const environment: Environment = {
+    const environment: RecordingEnvironment = {
       kind: "environment",
       kernel: "linux",
       release: kernel.release.text,

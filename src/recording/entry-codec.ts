@@ -1,7 +1,7 @@
 import type {
   EndEntry,
   Entry,
-  Environment,
+  RecordingEnvironment,
   EventEntry,
   FileEntry,
   HookEntry,
@@ -23,7 +23,7 @@ interface Row<E extends Entry> {
   readonly unpack: Unpack<E>;
 }
 
-const environment: Row<Environment> = {
+const environment: Row<RecordingEnvironment> = {
   tag: 1,
   pack(packer, entry) {
     packer

@@ -4,7 +4,7 @@ import type { TaskChange } from "./task-fields.ts";
 // they happened, what threads became and what they did.
 
 /** Where and how the recording was made. Times in nanoseconds. */
-export interface Environment {
+export interface RecordingEnvironment {
   readonly kind: "environment";
   /** The kernel whose events these are. */
   readonly kernel: "linux" | "embedded";
@@ -37,6 +37,7 @@ export interface Environment {
   readonly system: string;
 }
 
+/** The process of bpfkit that recorded. */
 export interface RecordedSelf {
   readonly pid: number;
   readonly uid: number;
@@ -109,7 +110,7 @@ export interface EndEntry {
 }
 
 export type Entry =
-  | Environment
+  | RecordingEnvironment
   | FileEntry
   | HookEntry
   | TaskEntry

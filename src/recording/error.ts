@@ -1,6 +1,9 @@
 import { BpfkitError } from "../errors.ts";
 
-/** A recording that cannot be read: `recording/not-one`, `recording/version`, `recording/corrupt`. */
+/**
+ * A recording that cannot be read or written: `recording/not-one`, `recording/version`, `recording/corrupt`,
+ * `recording/empty`, `recording/file`.
+ */
 export class RecordingError extends BpfkitError {
   override readonly name = "RecordingError";
 }

@@ -3,7 +3,7 @@ export type { Extent, PointerRule } from "./call-arguments.ts";
 export type {
   EndEntry,
   Entry,
-  Environment,
+  RecordingEnvironment,
   EventEntry,
   FileEntry,
   HookEntry,
@@ -14,8 +14,9 @@ export type {
   TaskEntry,
 } from "./entry.ts";
 export { RecordingError } from "./error.ts";
+export { openRecordingFile, RecordingInput, RecordingOutput } from "./file.ts";
 export { RecordingReader, recordingBytes } from "./reader.ts";
-export type { Damage, RecordingBytes } from "./reader.ts";
+export type { RecordingDamage, RecordingBytes } from "./reader.ts";
 export { taskChange } from "./task-fields.ts";
 export type { TaskChange, TaskRecord } from "./task-fields.ts";
 export { RecordingWriter } from "./writer.ts";

@@ -8,7 +8,7 @@ import {
   type BlockHead,
 } from "./block.ts";
 import { unpackEntry } from "./entry-codec.ts";
-import type { Entry, Environment } from "./entry.ts";
+import type { Entry, RecordingEnvironment } from "./entry.ts";
 import { corrupt, RecordingError } from "./error.ts";
 import { Unpacker } from "./packing.ts";
 
@@ -20,7 +20,7 @@ export interface RecordingBytes {
 }
 
 /** Why not all of a recording can be read. */
-export interface Damage {
+export interface RecordingDamage {
   /** Where in the file. */
   readonly offset: number;
   readonly reason: string;
@@ -52,18 +52,18 @@ export class RecordingReader {
     return new RecordingReader(bytes, first);
   }
 
-  readonly environment: Environment;
+  readonly environment: RecordingEnvironment;
   readonly #bytes: RecordingBytes;
-  #damage: Damage | undefined;
+  #damage: RecordingDamage | undefined;
   #position = 0;
 
-  private constructor(bytes: RecordingBytes, environment: Environment) {
+  private constructor(bytes: RecordingBytes, environment: RecordingEnvironment) {
     this.#bytes = bytes;
     this.environment = environment;
   }
 
   /** Known once all entries were read. */
-  get damage(): Damage | undefined {
+  get damage(): RecordingDamage | undefined {
     return this.#damage;
   }
 
@@ -83,7 +83,7 @@ export class RecordingReader {
       yield entry;
   }
 
-  readonly #damaged = (damage: Damage): void => {
+  readonly #damaged = (damage: RecordingDamage): void => {
     this.#damage = damage;
   };
 }
@@ -91,7 +91,7 @@ export class RecordingReader {
 function* entriesOf(
   bytes: RecordingBytes,
   moved: (position: number) => void,
-  damaged: (damage: Damage) => void = () => undefined,
+  damaged: (damage: RecordingDamage) => void = () => undefined,
 ): Generator<Entry, void> {
   let offset = HEAD_SIZE;
   while (true) {
@@ -141,7 +141,7 @@ function readBlock(bytes: RecordingBytes, offset: number): Block | undefined {
   return { entries: decodeBlock(block, stored), end: offset + BLOCK_HEAD_SIZE + block.stored };
 }
 
-function damageAt(offset: number, error: unknown): Damage {
+function damageAt(offset: number, error: unknown): RecordingDamage {
   if (!(error instanceof RecordingError)) throw error;
   return { offset, reason: error.message, truncated: false };
 }

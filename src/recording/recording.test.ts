@@ -2,9 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeBlock, fileHead } from "./block.ts";
 import { RecordingError, RecordingReader, recordingBytes, RecordingWriter, taskChange } from "./index.ts";
-import type { Entry, Environment } from "./index.ts";
+import type { Entry, RecordingEnvironment } from "./index.ts";
 
-const ENVIRONMENT: Environment = {
+const ENVIRONMENT: RecordingEnvironment = {
   kind: "environment",
   kernel: "linux",
   release: "6.12.1",

@@ -24,6 +24,7 @@ export interface Frame {
   readonly module?: string;
 }
 
+/** An end of a histogram's row. */
 export type Label = Integer | { readonly kind: "symbolic"; readonly text: string; readonly number: Integer };
 
 /** One row of a histogram: from `low` (none: from minus infinity) up to but not including `high`. */
@@ -33,6 +34,7 @@ export interface Bucket {
   readonly count: Integer;
 }
 
+/** What hist() and lhist() have counted. */
 export interface Histogram {
   readonly kind: "histogram";
   readonly buckets: readonly Bucket[];

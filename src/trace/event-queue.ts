@@ -43,6 +43,8 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
   readonly #limit: number;
   #dropped = 0;
   #closed = false;
+  #readers = 0;
+  #room: (() => void) | undefined;
 
   constructor(resolver: Resolver, limit: number = LIMIT) {
     this.#limit = limit;
@@ -109,6 +111,17 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
     // The maps that follow are events of their own.
   }
 
+  /**
+   * For sources that can wait: resolves once half of what may wait was read. Undefined where there is room, or where
+   * nobody reads, who would make some.
+   */
+  room(): Promise<void> | undefined {
+    if (this.#readers === 0 || this.#waiting.length <= this.#limit / 2) return undefined;
+    return new Promise((resolve) => {
+      this.#room = resolve;
+    });
+  }
+
   /** No more events will come. */
   close(): void {
     this.#closed = true;
@@ -116,15 +129,27 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceEvent, void, void> {
-    for (;;) {
-      yield* this.#waiting.splice(0);
-      if (this.#dropped > 0) yield this.#takeDropped();
-      if (this.#waiting.length > 0) continue;
-      if (this.#closed) return;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+    this.#readers++;
+    try {
+      for (;;) {
+        yield* this.#waiting.splice(0);
+        this.#makeRoom();
+        if (this.#dropped > 0) yield this.#takeDropped();
+        if (this.#waiting.length > 0) continue;
+        if (this.#closed) return;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      this.#readers--;
+      this.#makeRoom();
     }
+  }
+
+  #makeRoom(): void {
+    this.#room?.();
+    this.#room = undefined;
   }
 
   #text(write: RecordWriter): (...record: Parameters<RecordHandler>) => string {

@@ -53,7 +53,7 @@ export function snapshotMap(plan: PlanMap, map: LoadedMap, options: SnapshotOpti
     name: plan.name,
     type: snapshotType(plan.value),
     scalar: plan.key === undefined,
-    entries: top > 0 ? entries.slice(-top) : entries,
+    entries: (top > 0 ? entries.slice(-top) : entries).map(shown),
   };
 }
 
@@ -70,13 +70,18 @@ export function snapshotElement(
     const entry = keyedEntries(plan, map, options, (other) =>
       wanted.equals(other.subarray(0, wanted.length)),
     )[0];
-    return entry && { map: whole, ...entry };
+    return entry && { map: whole, ...shown(entry) };
   }
   // Behind a key that is no multiple of 8 bytes there are zeros.
   const padded = new Uint8Array(map.spec.keySize);
   padded.set(key.subarray(0, padded.length));
   const bytes = map.lookup(padded);
-  return bytes && { map: whole, ...fold(plan, cpuValues(map, bytes), options) };
+  return bytes && { map: whole, ...shown(fold(plan, cpuValues(map, bytes), options)) };
+}
+
+/** An entry without what it was sorted by. */
+function shown({ key, value }: Entry): MapSnapshot["entries"][number] {
+  return key === undefined ? { value } : { key, value };
 }
 
 function snapshotType({ kind }: MapValue): MapSnapshot["type"] {

@@ -20,7 +20,13 @@ import {
   type LoadedProgram,
 } from "../loader/index.ts";
 import type { AttachTarget, ObjectSpec, PlanMap, PlanProbe, TracePlan } from "../object/index.ts";
-import { badPlan, type Memory, type RecordHandler, type Reporter } from "../report/index.ts";
+import {
+  badPlan,
+  type MapSnapshot,
+  type Memory,
+  type RecordHandler,
+  type Reporter,
+} from "../report/index.ts";
 import { PerfBuffer, pumpRecords, RingBuffer, type Pump, type RecordSource } from "../transport/index.ts";
 import { ERRNO } from "../uapi/index.ts";
 import { DisposalStack } from "../util/index.ts";
@@ -142,6 +148,17 @@ export class TraceSession implements Disposable {
     this.#ending.abort();
   }
 
+  /** What all maps hold now, by their names. */
+  maps(): MapSnapshot[] {
+    const context = { resolver: this.#resolver, encoding: this.#reporter.encoding };
+    return this.#plan.maps
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .flatMap((plan) => {
+        const map = this.#object.maps.get(plan.map);
+        return map ? snapshotMap(plan, map, { context, zeroed: this.#zeroed.has(plan) }) : [];
+      });
+  }
+
   /** @throws what went wrong, after everything was detached */
   async run(): Promise<SessionResult> {
     try {
@@ -205,16 +222,9 @@ export class TraceSession implements Disposable {
     this.#reportMissed(byLinks);
     if (this.#failed) return;
     this.#reporter.end();
-    if (this.#plan.config.printMapsOnExit || this.#options.still === true) this.#printMaps();
+    if (this.#plan.config.printMapsOnExit || this.#options.still === true)
+      for (const map of this.maps()) this.#reporter.map(map);
     this.#options.idle?.();
-  }
-
-  #printMaps(): void {
-    const context = { resolver: this.#resolver, encoding: this.#reporter.encoding };
-    for (const plan of this.#plan.maps.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      const map = this.#object.maps.get(plan.map);
-      if (map) this.#reporter.map(snapshotMap(plan, map, { context, zeroed: this.#zeroed.has(plan) }));
-    }
   }
 
   readonly #handle = (memory: Memory, at: number, length: number): boolean => {

@@ -8,6 +8,7 @@ import { apiReference } from "../../scripts/api-reference.mjs";
 import { parseComment, readExports } from "../../scripts/api-extract.mjs";
 import { canLoad, closesAll, testObject } from "../../src/library/test-object.test-util.ts";
 import { toElf } from "../../src/object/index.ts";
+import { call, ENVIRONMENT, recording, returned, text } from "../replay/recordings.ts";
 import { skeletonModule } from "../../src/skeleton/index.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -23,6 +24,7 @@ const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
   linkObjects: "takes objects of a compiler: test/peers/linked-objects.test.ts",
   AttachError: "what it takes to see it depends on the kernel: docs/library.md",
   ElfError: "as BtfError",
+  RecordingError: "as BtfError",
   ObjectError: "as BtfError",
 };
 
@@ -54,6 +56,24 @@ function examples(): Example[] {
     code,
   }));
   return [...inComments, ...inMembers, ...inGuide];
+}
+
+/** What is recorded of `cat notes.txt`. */
+function catOfNotes(): Uint8Array {
+  const [execve, openat, read] = [59, 257, 0];
+  return recording(
+    [
+      call(1_000_000, execve, [0x1000], [text(0x1000n, "/bin/cat")]),
+      { kind: "task", pid: 100, change: { comm: "cat" } },
+      returned(2_000_000, execve, 0),
+      call(3_000_000, openat, [0xffff_ff9c, 0x1000, 0], [text(0x1000n, "notes.txt")]),
+      returned(4_000_000, openat, 3),
+      call(5_000_000, read, [3, 0x2000, 128]),
+      returned(6_000_000, read, 5),
+      { kind: "end", time: 7_000_000 },
+    ],
+    { ...ENVIRONMENT, command: "sh -c cat notes.txt" },
+  );
 }
 
 /** `module`: what "bpfkit" is here. */
@@ -101,6 +121,7 @@ describe("examples", () => {
     const object = toElf(testObject());
     // What examples load.
     writeFileSync(join(folder, "events.bpf.o"), object);
+    writeFileSync(join(folder, "run.rec"), catOfNotes());
     // Once to run, from the sources, and once to compile, from the declarations, which is quicker.
     writeExamples(folder, "../../src/index.ts", object);
     writeExamples(join(folder, "types"), "../../api/index.js", object);

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { BpfkitError } from "../../src/errors.ts";
 import type { Entry } from "../../src/recording/index.ts";
-import { eventLine, recordingInfo, shownEvents } from "../../src/playback/index.ts";
+import { eventLine, recordingInfo, recordedEvents } from "../../src/playback/index.ts";
 import { RecordingReader, recordingBytes } from "../../src/recording/index.ts";
 import { ENVIRONMENT, recording, replay } from "./recordings.ts";
 
@@ -66,7 +66,7 @@ test("a script over whatever entries ends, with an answer or a typed error", asy
         expect(error).toBeInstanceOf(BpfkitError);
       }
       const reader = RecordingReader.open(recordingBytes(file));
-      for (const event of shownEvents(reader)) expect(eventLine(event)).toMatch(/\n$/);
+      for (const event of recordedEvents(reader)) expect(eventLine(event)).toMatch(/\n$/);
       expect(recordingInfo(reader).size).toBe(file.length);
     }),
     { numRuns: 15 },

@@ -5,7 +5,7 @@ import {
   infoJson,
   infoText,
   recordingInfo,
-  shownEvents,
+  recordedEvents,
 } from "../../src/playback/index.ts";
 import { RecordingReader, recordingBytes } from "../../src/recording/index.ts";
 import { call, forked, recording, returned, text } from "./recordings.ts";
@@ -44,7 +44,7 @@ const bytes = recording([
 const open = (file: Uint8Array): RecordingReader => RecordingReader.open(recordingBytes(file));
 
 test("events as lines: calls as strace shows them, records by their fields", () => {
-  expect([...shownEvents(open(bytes))].map(eventLine)).toEqual([
+  expect([...recordedEvents(open(bytes))].map(eventLine)).toEqual([
     '       1      0.001000     100   1 sh               execve(filename: "/bin/ls", argv: ["ls", "a \\"b\\""], envp: 0x3000)\n',
     "       2      0.002000     100   1 ls               execve = 0\n",
     "       3      0.003000     100   1 ls               openat(dfd: -100, filename: 0x5000, flags: 0x80000, mode: 0)\n",
@@ -54,7 +54,7 @@ test("events as lines: calls as strace shows them, records by their fields", () 
 });
 
 test("events as data", () => {
-  expect([...shownEvents(open(bytes))].map(eventJson)[2]).toEqual({
+  expect([...recordedEvents(open(bytes))].map(eventJson)[2]).toEqual({
     n: 3,
     time: 3_000_000,
     pid: 100,
@@ -88,7 +88,7 @@ test("records that are too short, or of hooks that are not known, are shown as f
     { ...call(3, OPENAT, []), context: new Uint8Array(10) },
     { ...call(4, 9999, []) },
   ]);
-  const lines = [...shownEvents(open(strange))].map((event) =>
+  const lines = [...recordedEvents(open(strange))].map((event) =>
     eventLine(event).trim().split(/\s+/).slice(5).join(" "),
   );
   expect(lines).toEqual([

@@ -7,7 +7,7 @@ import {
   recordingBytes,
   RecordingWriter,
   type Entry,
-  type Environment,
+  type RecordingEnvironment,
   type EventEntry,
   type MemoryPiece,
 } from "../../src/recording/index.ts";
@@ -15,7 +15,7 @@ import { kernelTarget, kernelWorld } from "../../src/script/index.ts";
 import { EventQueue, TraceSession } from "../../src/trace/index.ts";
 import { mapText } from "../../src/report/index.ts";
 
-export const ENVIRONMENT: Environment = {
+export const ENVIRONMENT: RecordingEnvironment = {
   kind: "environment",
   kernel: "linux",
   release: "6.12.1",
@@ -60,7 +60,10 @@ print fmt: ""
 `;
 
 /** A recording whose first thread is 100, child of 1. */
-export function recording(entries: readonly Entry[], environment: Environment = ENVIRONMENT): Uint8Array {
+export function recording(
+  entries: readonly Entry[],
+  environment: RecordingEnvironment = ENVIRONMENT,
+): Uint8Array {
   const parts: Uint8Array[] = [];
   const writer = new RecordingWriter({ write: (bytes) => void parts.push(Uint8Array.from(bytes)) });
   writer.add(environment);

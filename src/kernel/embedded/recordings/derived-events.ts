@@ -5,6 +5,12 @@ import type { Tracepoints } from "../processes/tracepoints.ts";
 export const CALL_ENTRY = "tracepoint:raw_syscalls:sys_enter";
 export const CALL_EXIT = "tracepoint:raw_syscalls:sys_exit";
 
+const OWN_ENTRY = "tracepoint:syscalls:sys_enter_";
+
+export function isCallEntry(hook: string): boolean {
+  return hook === CALL_ENTRY || hook.startsWith(OWN_ENTRY);
+}
+
 /** Places in the records of raw_syscalls and syscalls: the same on every kernel and 64-bit architecture. */
 export const CALL_RECORD = { number: 8, args: 16, result: 16, argCount: 6 } as const;
 
@@ -19,7 +25,7 @@ const RAW_ORIGINS: Readonly<Record<string, string>> = {
 
 /** The event that a hook's events are made of, where they are made of another's; by the names of hooks. */
 export function originOf(hook: string): string | undefined {
-  if (hook.startsWith("tracepoint:syscalls:sys_enter_")) return CALL_ENTRY;
+  if (hook.startsWith(OWN_ENTRY)) return CALL_ENTRY;
   if (hook.startsWith("tracepoint:syscalls:sys_exit_")) return CALL_EXIT;
   return Object.hasOwn(RAW_ORIGINS, hook) ? RAW_ORIGINS[hook] : undefined;
 }

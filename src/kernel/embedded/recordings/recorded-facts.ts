@@ -1,4 +1,4 @@
-import type { Environment, TaskEntry } from "../../../recording/index.ts";
+import type { RecordingEnvironment, TaskEntry } from "../../../recording/index.ts";
 import type { TaskChange } from "../../../recording/index.ts";
 import type { Cgroup, ProcTask } from "../processes/proc-files.ts";
 import type { MachineNames, ProcessFacts } from "../processes/process-facts.ts";
@@ -10,7 +10,7 @@ export class RecordedFacts implements ProcessFacts {
   readonly #known = new Map<number, TaskChange>();
   readonly #ended = new Set<number>();
 
-  constructor({ node, release, system }: Environment) {
+  constructor({ node, release, system }: RecordingEnvironment) {
     this.machine = { node, release, version: system };
   }
 

@@ -1,4 +1,9 @@
-import type { Environment, EventEntry, MemoryPiece, RecordingWriter } from "../../../recording/index.ts";
+import type {
+  RecordingEnvironment,
+  EventEntry,
+  MemoryPiece,
+  RecordingWriter,
+} from "../../../recording/index.ts";
 import type {
   FollowedProcess,
   HostFiles,
@@ -12,7 +17,15 @@ import { readText } from "../processes/proc-files.ts";
 import { Tracepoints } from "../processes/tracepoints.ts";
 import type { EventHost, EventSource, Hook, RaiseOptions, Task } from "../events/index.ts";
 import { CallMemory } from "./call-memory.ts";
-import { CALL_ENTRY, CALL_EXIT, callArguments, callName, callResult, originOf } from "./derived-events.ts";
+import {
+  CALL_ENTRY,
+  CALL_EXIT,
+  callArguments,
+  callName,
+  callResult,
+  isCallEntry,
+  originOf,
+} from "./derived-events.ts";
 import type { EventClock } from "./event-clock.ts";
 import type { KeptFacts } from "./kept-facts.ts";
 import { TRACEFS } from "./recorded-files.ts";
@@ -48,7 +61,7 @@ export interface RecordingOptions {
   readonly clock: EventClock;
   readonly facts: KeptFacts;
   readonly environment: Omit<
-    Environment,
+    RecordingEnvironment,
     "kind" | "command" | "pid" | "start" | "realtime" | "boottime" | "tai"
   >;
   readonly events: readonly Hook[];
@@ -273,7 +286,7 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
     if (!facts.knows(pid)) facts.describe(pid);
     // The name and the rest, as far as they are not known to be the same.
     void task.comm;
-    if (hook === CALL_ENTRY || hook.startsWith("tracepoint:syscalls:sys_enter_")) {
+    if (isCallEntry(hook)) {
       const name = hook === CALL_ENTRY ? callName(this.#points, context) : hook.slice(SPECIFIC_ENTRY);
       if (name === undefined) return;
       const args = callArguments(context);

@@ -5,20 +5,12 @@ import { hookName } from "../events/index.ts";
 import type { EventHost, EventSource, Hook, Task } from "../events/index.ts";
 import { TaskTable } from "../processes/task-table.ts";
 import { RAW_TRACEPOINTS, Tracepoints } from "../processes/tracepoints.ts";
-import {
-  CALL_ENTRY,
-  CALL_EXIT,
-  CALL_RECORD,
-  callName,
-  callResult,
-  originOf,
-  viewOf,
-} from "./derived-events.ts";
+import { isCallEntry, originOf } from "./derived-events.ts";
 import type { EventClock } from "./event-clock.ts";
+import { EventForms } from "./event-forms.ts";
 import { MemoryImage } from "./memory-image.ts";
 import { RecordedFacts } from "./recorded-facts.ts";
 import { RecordedFiles } from "./recorded-files.ts";
-import { callRegisters, REGISTERS_SIZE } from "./registers.ts";
 import { ReplayedTask } from "./replayed-task.ts";
 
 /** The event loop gets a turn this often, for signals and progress. */
@@ -27,8 +19,12 @@ const TURN_MILLISECONDS = 20;
 export interface ReplayOptions {
   readonly reader: RecordingReader;
   readonly clock: EventClock;
-  /** Stop behind the event of this number, the first being 1. */
+  /** `go` ends behind the event of this number, the first being 1. */
   readonly until?: number | undefined;
+  /** `go` raises nothing: whoever holds the source calls {@link ReplaySource.advance}. */
+  readonly stepped?: boolean | undefined;
+  /** Asked between two events; where it answers, the next one waits for it. */
+  readonly pace?: (() => Promise<void> | undefined) | undefined;
 }
 
 /** An event source that raises again what a recording holds, in the recording's own time. */
@@ -38,22 +34,26 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   readonly #options: ReplayOptions;
   readonly #points: Tracepoints;
   readonly #facts: RecordedFacts;
+  /** Hooks that are there before the first event: scripts are compiled against these. */
   readonly #hooks: string[] = [];
+  /** Hooks so far, by their numbers. */
+  readonly #names: string[] = [];
+  readonly #entries: Generator<Entry, void>;
   readonly #attached = new Map<string, number>();
   readonly #tasks = new Map<number, ReplayedTask>();
   readonly #images = new Map<number, MemoryImage>();
   #host: EventHost | undefined;
   #table: TaskTable | undefined;
+  #forms: EventForms | undefined;
   #finish: (end: ProcessEnd) => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
   readonly #ended: Promise<ProcessEnd>;
   #running = false;
+  #advancing = false;
   #disposed = false;
   #delivered = false;
   /** When the event loop had its last turn. */
   #turnAt = 0;
-  /** In the embedded kernel's memory; 0 before it is needed. */
-  #registers = 0;
   #events = 0;
   #finished = false;
   #missing = 0;
@@ -63,6 +63,7 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   constructor(options: ReplayOptions) {
     const { environment } = options.reader;
     this.#options = options;
+    this.#entries = options.reader.entries();
     this.#points = new Tracepoints(environment.arch);
     this.#facts = new RecordedFacts(environment);
     this.#ended = new Promise((resolve, reject) => {
@@ -109,6 +110,14 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   start(host: EventHost): void {
     this.#host = host;
     this.#table = new TaskTable(host.memory, this.#facts);
+    this.#forms = new EventForms({
+      arch: this.#options.reader.environment.arch,
+      hooks: this.#hooks,
+      points: this.#points,
+      files: this.files,
+      memory: host.memory,
+      address: (pid) => this.#task(pid).address,
+    });
   }
 
   attach(hook: Hook): Disposable | undefined {
@@ -147,9 +156,9 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   }
 
   go(): void {
-    if (this.#running) return;
+    if (this.#running || this.#options.stepped === true) return;
     this.#running = true;
-    this.#run().then(
+    this.advance(this.#options.until).then(
       () => this.#finish(THE_END),
       (error: unknown) => this.#fail(error),
     );
@@ -170,26 +179,45 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
     if (this.#host?.settle()) this.#delivered = true;
   }
 
-  async #run(): Promise<void> {
-    const { reader, clock, until = Number.POSITIVE_INFINITY } = this.#options;
-    const hooks: string[] = [];
+  /**
+   * Raises what is recorded, from where it stopped the last time up to the event of this number, or to the end.
+   * @throws BpfkitError `recording/busy` while an earlier call goes on
+   */
+  async advance(until: number = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.#advancing)
+      throw new BpfkitError("The recording is being replayed already", {
+        code: "recording/busy",
+        hints: ["Await the call before, and then go on"],
+      });
+    this.#advancing = true;
+    const { clock } = this.#options;
     this.#turnAt = performance.now();
-    for (const entry of reader.entries()) {
-      if (entry.kind === "event" || entry.kind === "end") {
-        const time = clock.start + BigInt(entry.time);
-        // Each timer by itself: what it shows may be the end, and there may be very many.
-        for (let next = clock.next; next !== undefined && next <= time; next = clock.next) {
-          clock.advanceTo(next);
-          if (this.#wantsTurn()) await this.#turn();
-          if (this.#disposed) return;
+    try {
+      while (this.#events < until && !this.#disposed) {
+        const { value: entry, done } = this.#entries.next();
+        this.#finished = done === true;
+        if (!entry) break;
+        if (entry.kind === "event" || entry.kind === "end") {
+          const time = clock.start + BigInt(entry.time);
+          if (clock.next !== undefined && clock.next <= time) await this.#fireTimers(time);
+          if (this.#disposed) break;
+          clock.advanceTo(time);
         }
-        clock.advanceTo(time);
+        this.#take(entry);
+        if (this.#wantsTurn()) await this.#turn();
       }
-      this.#take(entry, hooks);
-      if (this.#wantsTurn()) await this.#turn();
-      if (this.#disposed || this.#events >= until) return;
+    } finally {
+      this.#advancing = false;
     }
-    this.#finished = true;
+  }
+
+  /** Each by itself: what a timer shows may be the end, and there may be very many. */
+  async #fireTimers(time: bigint): Promise<void> {
+    const { clock } = this.#options;
+    for (let { next } = clock; next !== undefined && next <= time && !this.#disposed; { next } = clock) {
+      clock.advanceTo(next);
+      if (this.#wantsTurn()) await this.#turn();
+    }
   }
 
   /** Somebody read something, and whether that was the end is known behind the turn; or it is time for signals. */
@@ -200,13 +228,14 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   async #turn(): Promise<void> {
     this.#delivered = false;
     await new Promise((resolve) => setImmediate(resolve));
+    await this.#options.pace?.();
     this.#turnAt = performance.now();
   }
 
-  #take(entry: Entry, hooks: string[]): void {
+  #take(entry: Entry): void {
     switch (entry.kind) {
       case "hook":
-        hooks.push(entry.name);
+        this.#names.push(entry.name);
         break;
       case "task":
         this.#facts.apply(entry);
@@ -223,8 +252,8 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
         break;
       case "event": {
         this.#events++;
-        const hook = hooks[entry.hook];
-        if (hook !== undefined) this.#happen(hook, whole(hook, entry));
+        const hook = this.#names[entry.hook];
+        if (hook !== undefined) this.#happen(hook, entry);
         break;
       }
       default:
@@ -232,75 +261,19 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
     }
   }
 
-  /** One event and what else it is. The order is that of the process source. */
+  /** One event, and all else that it is. */
   #happen(hook: string, event: EventEntry): void {
-    const { pid, context } = event;
-    const entry = hook === CALL_ENTRY || hook.startsWith("tracepoint:syscalls:sys_enter_");
-    this.#image(pid).add(event.memory, entry);
+    const { pid, cpu } = event;
+    this.#image(pid).add(event.memory, isCallEntry(hook));
     if (this.#attached.size === 0) return;
     const task = this.#task(pid);
     task.stack = event.stack;
     this.#table?.touch(pid);
-    const raise = (name: string, record: () => Uint8Array): void => {
+    this.#forms?.each(hook, event, (name, record) => {
       if (!this.#attached.has(name)) return;
-      this.#host?.raise(name, record(), { task, cpu: event.cpu });
+      this.#host?.raise(name, record(), { task, cpu });
       this.settle();
-    };
-    const raw = RAW_FORMS[hook];
-    if (raw && !this.#hooks.includes(raw.name))
-      raise(raw.name, () => this.#rawArguments(raw.args, hook, event));
-    raise(hook, () => context);
-    if (hook !== CALL_ENTRY && hook !== CALL_EXIT) return;
-    const call = callName(this.#points, context);
-    const own = `syscalls:sys_${entry ? "enter" : "exit"}_${call}`;
-    if (call !== undefined) raise(`tracepoint:${own}`, () => this.#callRecord(entry, call, context));
-  }
-
-  /** The record of a call's own tracepoint. */
-  #callRecord(entry: boolean, call: string, context: Uint8Array): Uint8Array {
-    const point = this.#points.find("syscalls", `sys_${entry ? "enter" : "exit"}_${call}`);
-    const count = (point?.fields.length ?? 1) - 1;
-    const record = new Uint8Array(CALL_RECORD.args + count * 8);
-    record.set(context.subarray(0, record.length));
-    const view = viewOf(record);
-    view.setUint16(0, point?.id ?? 0, true);
-    // The number has 32 bits here.
-    view.setUint32(CALL_RECORD.number + 4, 0, true);
-    return record;
-  }
-
-  #rawArguments(args: readonly RawArgument[], hook: string, event: EventEntry): Uint8Array {
-    const words = args.map((argument) => this.#rawArgument(argument, hook, event));
-    return new Uint8Array(BigUint64Array.from(words, (word) => BigInt.asUintN(64, word)).buffer);
-  }
-
-  #rawArgument(argument: RawArgument, hook: string, { pid, context }: EventEntry): bigint {
-    const memory = this.#host?.memory;
-    const [, category = "", event = ""] = hook.split(":");
-    switch (argument.is) {
-      case "registers": {
-        if (!memory) return 0n;
-        this.#registers ||= memory.allocate(REGISTERS_SIZE);
-        const { arch } = this.#options.reader.environment;
-        const bytes = callRegisters(arch, viewOf(context), hook === CALL_ENTRY);
-        memory.slice(this.#registers, bytes.length).set(bytes);
-        return memory.pointer(this.#registers);
-      }
-      case "call":
-        return BigInt(viewOf(context).getInt32(CALL_RECORD.number, true));
-      case "result":
-        return callResult(context);
-      case "self":
-        return memory?.pointer(this.#task(pid).address) ?? 0n;
-      case "task": {
-        const other = this.files.number(category, event, argument.field, context) ?? 0;
-        return memory?.pointer(this.#task(other).address) ?? 0n;
-      }
-      case "number":
-        return BigInt(this.files.number(category, event, argument.field, context) ?? 0);
-      case "nothing":
-        return 0n;
-    }
+    });
   }
 
   #image(pid: number): MemoryImage {
@@ -322,41 +295,5 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
   }
 }
 
-/** A system call's event with all of its record, whatever is in the file. */
-function whole(hook: string, event: EventEntry): EventEntry {
-  const size = hook === CALL_ENTRY ? ENTRY_SIZE : hook === CALL_EXIT ? EXIT_SIZE : 0;
-  if (event.context.length >= size) return event;
-  const context = new Uint8Array(size);
-  context.set(event.context);
-  return { ...event, context };
-}
-
-const ENTRY_SIZE = CALL_RECORD.args + CALL_RECORD.argCount * 8;
-const EXIT_SIZE = CALL_RECORD.result + 8;
-
 /** How the process ended is not recorded. */
 const THE_END: ProcessEnd = { code: null, signal: null };
-
-/** What an argument of a raw tracepoint is made of. */
-type RawArgument =
-  | { readonly is: "registers" | "call" | "result" | "self" | "nothing" }
-  | { readonly is: "task" | "number"; readonly field: string };
-
-/** Raw tracepoints that are made of recorded events, with their arguments as TP_PROTO has them. */
-const RAW_FORMS: Readonly<Record<string, { readonly name: string; readonly args: readonly RawArgument[] }>> =
-  {
-    [CALL_ENTRY]: { name: "rawtracepoint:sys_enter", args: [{ is: "registers" }, { is: "call" }] },
-    [CALL_EXIT]: { name: "rawtracepoint:sys_exit", args: [{ is: "registers" }, { is: "result" }] },
-    "tracepoint:sched:sched_process_fork": {
-      name: "rawtracepoint:sched_process_fork",
-      args: [{ is: "self" }, { is: "task", field: "child_pid" }],
-    },
-    "tracepoint:sched:sched_process_exec": {
-      name: "rawtracepoint:sched_process_exec",
-      args: [{ is: "self" }, { is: "number", field: "old_pid" }, { is: "nothing" }],
-    },
-    "tracepoint:sched:sched_process_exit": {
-      name: "rawtracepoint:sched_process_exit",
-      args: [{ is: "self" }, { is: "number", field: "group_dead" }],
-    },
-  };

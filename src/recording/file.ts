@@ -8,26 +8,21 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { BpfkitError } from "../errors.ts";
-import {
-  RecordingError,
-  RecordingReader,
-  type Environment,
-  type RecordingBytes,
-  type RecordingSink,
-} from "../recording/index.ts";
+import { RecordingError } from "./error.ts";
+import { RecordingReader, type RecordingBytes } from "./reader.ts";
+import type { RecordingSink } from "./writer.ts";
 
 /** A recording that is read from a file. */
 export class RecordingInput implements RecordingBytes, Disposable {
   readonly #fd: number;
   readonly size: number;
 
-  /** @throws BpfkitError `cli/input` */
+  /** @throws RecordingError `recording/file` */
   constructor(path: string) {
     try {
       this.#fd = openSync(path, "r");
     } catch (cause) {
-      throw fileError(`Cannot read ${path}`, "cli/input", cause);
+      throw fileError(`Cannot read ${path}`, cause);
     }
     const { size } = fstatSync(this.#fd);
     this.size = size;
@@ -49,8 +44,8 @@ export class RecordingInput implements RecordingBytes, Disposable {
   }
 }
 
-/** @throws BpfkitError where it cannot be read, or is no recording */
-export function openRecording(path: string): {
+/** A recording's bytes, and who reads them; messages name the file. @throws RecordingError */
+export function openRecordingFile(path: string): {
   readonly input: RecordingInput;
   readonly reader: RecordingReader;
 } {
@@ -61,13 +56,8 @@ export function openRecording(path: string): {
     input[Symbol.dispose]();
     if (!(error instanceof RecordingError)) throw error;
     const { code, hints, message } = error;
-    throw new BpfkitError(`${path}: ${message}`, { code, hints, cause: error });
+    throw new RecordingError(`${path}: ${message}`, { code, hints, cause: error });
   }
-}
-
-/** Times of day are shown as they were where the recording was made. */
-export function showTimesOf({ timeZone }: Environment): void {
-  if (/^[\w+\-/]{1,64}$/.test(timeZone)) process.env["TZ"] = timeZone;
 }
 
 /** A recording that is written to a file. What was in the file stays until there is something to write. */
@@ -77,14 +67,14 @@ export class RecordingOutput implements RecordingSink, Disposable {
   readonly #isNew: boolean;
   #written = false;
 
-  /** @throws BpfkitError `cli/output` */
+  /** @throws RecordingError `recording/file` */
   constructor(path: string) {
     this.#path = path;
     this.#isNew = !existsSync(path);
     try {
       this.#fd = openSync(path, "a");
     } catch (cause) {
-      throw fileError(`Cannot write ${path}`, "cli/output", cause, { ENOENT: "no such folder" });
+      throw fileError(`Cannot write ${path}`, cause, { ENOENT: "no such folder" });
     }
   }
 
@@ -95,7 +85,7 @@ export class RecordingOutput implements RecordingSink, Disposable {
       this.#written = true;
       for (let at = 0; at < bytes.length; at += writeSync(this.#fd, bytes, at));
     } catch (cause) {
-      throw fileError(`Cannot write ${this.#path}`, "cli/output", cause);
+      throw fileError(`Cannot write ${this.#path}`, cause);
     }
   }
 
@@ -107,14 +97,13 @@ export class RecordingOutput implements RecordingSink, Disposable {
 
 function fileError(
   what: string,
-  code: string,
   cause: unknown,
   other: Readonly<Record<string, string>> = {},
-): BpfkitError {
+): RecordingError {
   const reasons = { ...REASONS, ...other };
   const known = cause instanceof Error && "code" in cause ? reasons[String(cause.code)] : undefined;
   const reason = known ?? (cause instanceof Error ? cause.message : String(cause));
-  return new BpfkitError(`${what}: ${reason}`, { code, cause });
+  return new RecordingError(`${what}: ${reason}`, { code: "recording/file", cause });
 }
 
 const REASONS: Readonly<Record<string, string>> = {

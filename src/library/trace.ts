@@ -169,6 +169,11 @@ export class TraceRun implements AsyncIterable<TraceEvent>, AsyncDisposable {
     return this.#session.maps();
   }
 
+  /** Events that wait to be read, now. */
+  take(): TraceEvent[] {
+    return this.#queue.take();
+  }
+
   /** @throws what ended the session, once all events before that were read */
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceEvent, void, void> {
     try {

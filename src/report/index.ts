@@ -14,7 +14,7 @@ export { formatTime, type WallClock } from "./strftime.ts";
 export { clockText } from "./time-writer.ts";
 export { mapText, valueText } from "./value-text.ts";
 export { plainJson, plainText } from "./plain-value.ts";
-export { valueJson } from "./value-json.ts";
+export { mapJson, valueJson } from "./value-json.ts";
 export { isHistogram } from "./value.ts";
 export type { Bucket, Frame, Histogram, Integer, Label, MapSnapshot, Value } from "./value.ts";
 export { renderDiagnostic, renderHint } from "./diagnostic-text.ts";

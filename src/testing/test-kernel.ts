@@ -1,43 +1,28 @@
 import { BpfkitError } from "../errors.ts";
-import { openEmbeddedKernel, VirtualClock } from "../kernel/embedded/index.ts";
-import type { EmbeddedKernel, EventSource, ProgramCoverage } from "../kernel/embedded/index.ts";
+import type {
+  EmbeddedKernel,
+  ProgramCoverage,
+  ReplayKernel,
+  VirtualClock,
+} from "../kernel/embedded/index.ts";
 import type { Kernel } from "../kernel/index.ts";
-import { load } from "../library/index.ts";
+import { load, trace } from "../library/index.ts";
 import type {
   BpfObject,
+  CompiledScript,
   LoadOptions,
   ObjectInput,
   ObjectTypes,
   Program,
+  TraceOptions,
   UnknownObject,
 } from "../library/index.ts";
-import { openKernel } from "../open-kernel.ts";
 import { BPF_PROG_TYPE } from "../uapi/index.ts";
 import { DisposalStack } from "../util/index.ts";
 import { toLcov } from "./lcov.ts";
+import { TestScript } from "./test-script.ts";
 import { taskOf } from "./test-task.ts";
 import type { TestTask } from "./test-task.ts";
-
-export interface TestKernelOptions {
-  /**
-   * Which kernel the tests run on; where it is not given, what the environment variable BPFKIT_TEST_KERNEL says, else
-   * `embedded`, which needs no rights and no Linux.
-   */
-  readonly kernel?: "embedded" | "linux";
-  /** Possible CPUs of the embedded kernel; 1 where it is not given. */
-  readonly cpus?: number;
-  /** Counts what runs of every program (embedded kernel). */
-  readonly coverage?: boolean;
-  /**
-   * Checks every access of programs (embedded kernel): what was deleted, never written, null or wild is an error with
-   * its source line. On where it is not given.
-   */
-  readonly checked?: boolean;
-  /** Raw BTF of the kernel that programs are for. */
-  readonly btf?: Uint8Array;
-  /** Nanoseconds that the embedded kernel's clocks begin with. */
-  readonly time?: bigint;
-}
 
 export interface RunInput {
   /** For programs that take one. */
@@ -59,6 +44,31 @@ export interface RunResult {
   readonly context: Uint8Array;
 }
 
+/** Where a recording stands. */
+export interface ReplayState {
+  /** Number of the event behind which it stands, the first being 1. */
+  readonly event: number;
+  /** All of it was raised. */
+  readonly ended: boolean;
+  /** Reads of memory that the recording does not hold: they failed. */
+  readonly missing: number;
+  /** Events that the recorder lost. */
+  readonly lost: number;
+}
+
+/** What a test's kernel is made of. */
+export interface TestKernelParts {
+  readonly port: Kernel;
+  /** Absent: the real one. */
+  readonly embedded?: EmbeddedKernel;
+  /** Absent: time is the machine's, or the recording's. */
+  readonly clock?: VirtualClock;
+  readonly replay?: ReplayKernel["processes"];
+  /** The recording's file. */
+  readonly input?: Disposable;
+  readonly printed: readonly string[];
+}
+
 /** Programs on packets: they are run as PROG_TEST_RUN runs them. */
 const PACKET_TYPES: ReadonlySet<number> = new Set([
   BPF_PROG_TYPE.SOCKET_FILTER,
@@ -73,80 +83,29 @@ const PACKET_TYPES: ReadonlySet<number> = new Set([
   BPF_PROG_TYPE.FLOW_DISSECTOR,
 ]);
 
-/** Hooks of every name: a test fires them. */
-const TEST_EVENTS: EventSource = {
-  start: () => undefined,
-  attach: () => ({ [Symbol.dispose]: () => undefined }),
-  tracepoint: () => undefined,
-};
-
-/**
- * A kernel for unit tests of eBPF programs, under any test runner: in this process by default, and the real one with
- * one option.
- * @throws BpfkitError if the real kernel was asked for and cannot be had
- *
- * @example
- * ```ts
- * import { assembleObject } from "bpfkit";
- * import { testKernel } from "bpfkit/testing";
- *
- * using kernel = await testKernel();
- * const object = await kernel.load(assembleObject("xdp", "w0 = 2\nexit"));
- * console.log(kernel.run(object.program("program"), { packet: new Uint8Array(64) }).result);
- * // prints 2
- * ```
- */
-export async function testKernel(options: TestKernelOptions = {}): Promise<TestKernel> {
-  const name = options.kernel ?? process.env["BPFKIT_TEST_KERNEL"] ?? "embedded";
-  if (name === "linux") return new TestKernel(await openKernel(), undefined, undefined, []);
-  if (name !== "embedded")
-    throw new BpfkitError(`There is no kernel ${name}`, {
-      code: "testing/no-kernel",
-      hints: ["BPFKIT_TEST_KERNEL is linux or embedded"],
-    });
-  const clock = new VirtualClock(options.time ?? 1_000_000_000n);
-  const printed: string[] = [];
-  const { cpus = 1, coverage = false, checked = true, btf } = options;
-  const embedded = openEmbeddedKernel({
-    cpus,
-    coverage,
-    checked,
-    ...(btf && { btf }),
-    source: TEST_EVENTS,
-    clock: () => clock.now,
-    schedule: (after, fire) => clock.schedule(after, fire),
-    print: (text) => printed.push(text),
-  });
-  return new TestKernel(embedded, embedded, clock, printed);
-}
-
 /** A kernel, and what tests do with it. Objects that it loaded close with it. */
 export class TestKernel implements Disposable {
   /** For calls of one's own: `load`, `trace` and the rest of the library take it. */
   readonly port: Kernel;
   /** What programs printed (bpf_printk), a text a call; of the embedded kernel. */
   readonly printed: readonly string[];
-  readonly #embedded: EmbeddedKernel | undefined;
-  readonly #clock: VirtualClock | undefined;
+  readonly #parts: TestKernelParts;
   readonly #resources = new DisposalStack();
+  readonly #scripts: TestScript[] = [];
 
   /** Made by {@link testKernel}. */
-  constructor(
-    port: Kernel,
-    embedded: EmbeddedKernel | undefined,
-    clock: VirtualClock | undefined,
-    printed: readonly string[],
-  ) {
-    this.port = port;
-    this.printed = printed;
-    this.#embedded = embedded;
-    this.#clock = clock;
-    this.#resources.use(port);
+  constructor(parts: TestKernelParts) {
+    this.#parts = parts;
+    this.port = parts.port;
+    this.printed = parts.printed;
+    if (parts.input) this.#resources.use(parts.input);
+    this.#resources.use(parts.port);
+    if (parts.replay) this.#resources.use(parts.replay);
   }
 
   /** `embedded` or `linux`: what a test may ask before it uses what only one has. */
   get name(): "embedded" | "linux" {
-    return this.#embedded ? "embedded" : "linux";
+    return this.#parts.embedded ? "embedded" : "linux";
   }
 
   /** Loads an object as the library's `load` does. */
@@ -157,20 +116,41 @@ export class TestKernel implements Disposable {
     return this.#resources.use(await load<T>(input, { ...options, kernel: this.port }));
   }
 
+  /** Starts a script of the tracing language: once this resolves, its BEGIN ran and its probes are attached. */
+  async trace(
+    script: string | CompiledScript,
+    options: Pick<TraceOptions, "parameters" | "named" | "unsafe" | "name"> = {},
+  ): Promise<TestScript> {
+    const run = await trace(script, { ...options, kernel: this.port });
+    const started = new TestScript(run);
+    this.#scripts.push(started);
+    this.#resources.defer(() => run.stop());
+    // What BEGIN printed.
+    this.#parts.embedded?.settle();
+    return started;
+  }
+
+  /** What scripts printed is taken while a recording goes by, so that nothing is lost. */
+  collect(): void {
+    for (const script of this.#scripts) void script.events;
+  }
+
   /**
    * Runs a program once. On packets as PROG_TEST_RUN does; other programs on a context as it is, which on the real
    * kernel only raw tracepoints and syscall programs can be.
    * @throws BpfkitError `vm/checked` and `vm/fault` for a program that does what it must not; SyscallError for input that it does not take
    */
   run(program: Program, { packet, context, task, cpu }: RunInput = {}): RunResult {
-    if (!this.#embedded || PACKET_TYPES.has(program.type)) {
+    const { embedded } = this.#parts;
+    if (!embedded || PACKET_TYPES.has(program.type)) {
       const input = { ...(packet && { data: packet }), ...(context && { context }) };
       const answer = program.testRun(input);
       return { result: answer.result, packet: answer.data, context: answer.context };
     }
     const memory = context ? context.slice() : new Uint8Array(CONTEXT_ROOM);
     const options = { ...(task && { task: taskOf(task) }), ...(cpu !== undefined && { cpu }) };
-    const result = this.#embedded.run(program.fd, memory, options);
+    const result = embedded.run(program.fd, memory, options);
+    embedded.settle();
     return { result: Number(result & 0xffffffffn), packet: new Uint8Array(0), context: memory };
   }
 
@@ -179,13 +159,38 @@ export class TestKernel implements Disposable {
    * `rawtracepoint:sys_enter`, `uprobe:/bin/bash:4660` (offset in the file), `kprobe:name+0`. Gives how many ran.
    */
   raise(event: string, context: Uint8Array, task: TestTask = {}): number {
-    return this.#own("raise events").raise(event, context, { task: taskOf(task) });
+    const embedded = this.#own("raise events");
+    const count = embedded.raise(event, context, { task: taskOf(task) });
+    embedded.settle();
+    return count;
+  }
+
+  /**
+   * Raises what is recorded, from where it stopped the last time up to the event of this number, or to the end.
+   * @throws BpfkitError `testing/no-recording` for a kernel without one
+   */
+  async replay(until?: number): Promise<ReplayState> {
+    const { replay } = this.#parts;
+    if (!replay)
+      throw new BpfkitError("There is no recording to replay", {
+        code: "testing/no-recording",
+        hints: ["testKernel({ recording }) takes one of bpfkit record"],
+      });
+    await replay.advance(until);
+    const { events: event, finished: ended, missing, lost } = replay;
+    return { event, ended, missing, lost };
   }
 
   /** Lets the clocks go on; timers of programs fire on the way. Milliseconds. */
   advance(milliseconds: number): void {
     this.#own("change time");
-    this.#clock?.advance(BigInt(Math.round(milliseconds * 1e6)));
+    if (!this.#parts.clock)
+      throw new BpfkitError("Time is the recording's", {
+        code: "testing/recorded-time",
+        hints: ["It goes on with kernel.replay()"],
+      });
+    this.#parts.clock.advance(BigInt(Math.round(milliseconds * 1e6)));
+    this.#parts.embedded?.settle();
   }
 
   /** How often the parts of all programs ran. */
@@ -203,7 +208,7 @@ export class TestKernel implements Disposable {
   }
 
   #own(what: string): EmbeddedKernel {
-    if (this.#embedded) return this.#embedded;
+    if (this.#parts.embedded) return this.#parts.embedded;
     throw new BpfkitError(`Tests cannot ${what} on the real kernel`, {
       code: "testing/embedded-only",
       hints: ["Ask kernel.name first, and skip what the real kernel cannot do"],

@@ -128,13 +128,19 @@ export class EventQueue implements Reporter, AsyncIterable<TraceEvent> {
     this.#wake?.();
   }
 
+  /** What waits, for those who do not iterate. */
+  take(): TraceEvent[] {
+    const events = this.#waiting.splice(0);
+    if (this.#dropped > 0) events.push(this.#takeDropped());
+    this.#makeRoom();
+    return events;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceEvent, void, void> {
     this.#readers++;
     try {
       for (;;) {
-        yield* this.#waiting.splice(0);
-        this.#makeRoom();
-        if (this.#dropped > 0) yield this.#takeDropped();
+        yield* this.take();
         if (this.#waiting.length > 0) continue;
         if (this.#closed) return;
         await new Promise<void>((resolve) => {

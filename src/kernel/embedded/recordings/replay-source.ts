@@ -24,7 +24,7 @@ export interface ReplayOptions {
   /** `go` raises nothing: whoever holds the source calls {@link ReplaySource.advance}. */
   readonly stepped?: boolean | undefined;
   /** Asked between two events; where it answers, the next one waits for it. */
-  readonly pace?: (() => Promise<void> | undefined) | undefined;
+  readonly pace?: (() => Promise<void> | void) | undefined;
 }
 
 /** An event source that raises again what a recording holds, in the recording's own time. */

@@ -120,11 +120,9 @@ describe.skipIf(process.platform !== "linux")("a command's events, without the k
       "uprobe:libc:malloc { @[comm] = count(); }",
       "sh -c '(/bin/ls / | cat); /bin/ls /; :'",
     );
-    expect([...out.matchAll(/^@\[(\w+)\]/gm)].map(([, comm]) => comm).toSorted()).toEqual([
-      "cat",
-      "ls",
-      "sh",
-    ]);
+    expect(
+      [...out.matchAll(/^@\[(\w+)\]/gm)].map(([, comm = ""]) => comm).toSorted((a, b) => (a < b ? -1 : 1)),
+    ).toEqual(["cat", "ls", "sh"]);
   });
 
   test("what the command leaves behind goes on, and can still do what was traced", async () => {

@@ -32,9 +32,14 @@ export interface ProcessTracer extends Disposable {
   /** Registers of a stopped thread, undefined if it is gone. */
   registers(pid: number): Registers | undefined;
   setRegisters(pid: number, registers: Registers): void;
-  /** Stops every thread of a process that comes to an address, before the instruction there. False: no code. */
+  /**
+   * Stops every thread of a process that comes to an address, before the instruction there, until it is cleared as
+   * often. False: no code, or an instruction that cannot be stepped over.
+   */
   setBreakpoint(process: number, address: bigint): boolean;
   clearBreakpoint(process: number, address: bigint): void;
+  /** Other memory lies there now: breakpoints in it are gone. */
+  remapped(process: number, start: bigint, end: bigint): void;
   /** struct siginfo (128 bytes) of a thread at a signal stop. */
   signalInfo(pid: number): Uint8Array | undefined;
   /**
@@ -99,7 +104,14 @@ export type TraceStop =
       readonly args: BigUint64Array;
     }
   | { readonly kind: "exit"; readonly pid: number; readonly result: bigint; readonly failed: boolean }
-  | { readonly kind: "fork"; readonly pid: number; readonly child: number; readonly how: ForkKind }
+  /** `flags`: CLONE_* of include/uapi/linux/sched.h. */
+  | {
+      readonly kind: "fork";
+      readonly pid: number;
+      readonly child: number;
+      readonly how: ForkKind;
+      readonly flags: bigint;
+    }
   /** `former` is the id of the thread that called execve, which has the process's id from now on. */
   | { readonly kind: "exec"; readonly pid: number; readonly former: number }
   | { readonly kind: "signal"; readonly pid: number; readonly signal: number }

@@ -1,14 +1,13 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { copyForOthers } from "../copy-for-others.ts";
+import { BPFKIT, NOBODY, runBpfkit as bpfkit } from "../run-bpfkit.ts";
 
-const BPFKIT = resolve("dist/bin/bpfkit.js");
 const CREATION = resolve("examples/process-creation.bt");
-const NOBODY = { uid: 65_534, gid: 65_534 } as const;
 const CALLS = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }";
 
 const folder = mkdtempSync(join(tmpdir(), "bpfkit-replay-"));
@@ -22,30 +21,6 @@ writeFileSync(
   `process.dlopen = () => { throw new Error("no native code here"); };
    Object.defineProperty(process, "platform", { value: "darwin" });`,
 );
-
-interface Run {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface Runner {
-  readonly uid?: number;
-  readonly gid?: number;
-  readonly program?: string;
-  readonly preload?: string;
-}
-
-function bpfkit(args: readonly string[], { program = BPFKIT, preload, ...options }: Runner = {}): Run {
-  const node = preload === undefined ? [] : ["--require", preload];
-  const child = spawnSync(process.execPath, [...node, program, ...args], {
-    encoding: "utf8",
-    timeout: 30_000,
-    cwd: "/",
-    ...options,
-  });
-  return { code: child.status, out: child.stdout, err: child.stderr };
-}
 
 describe.skipIf(process.platform !== "linux")("record, and trace --replay", () => {
   const file = join(folder, "make.rec");

@@ -4,32 +4,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { copyForOthers } from "../copy-for-others.ts";
+import { NOBODY, runBpfkit } from "../run-bpfkit.ts";
+import type { Run, Runner } from "../run-bpfkit.ts";
 
-const BPFKIT = resolve("dist/bin/bpfkit.js");
-/** nobody, who may ask the kernel for nothing. */
-const NOBODY = { uid: 65_534, gid: 65_534 } as const;
-
-interface Run {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface Runner {
-  readonly uid?: number;
-  readonly gid?: number;
-  /** Another build than the checkout's. */
-  readonly program?: string;
-}
-
-function trace(args: readonly string[], { program = BPFKIT, ...options }: Runner = {}): Run {
-  const child = spawnSync(process.execPath, [program, "trace", ...args], {
-    encoding: "utf8",
-    timeout: 30_000,
-    cwd: "/",
-    ...options,
-  });
-  return { code: child.status, out: child.stdout, err: child.stderr };
+function trace(args: readonly string[], runner?: Runner): Run {
+  return runBpfkit(["trace", ...args], runner);
 }
 
 function embedded(script: string, command: string): string {

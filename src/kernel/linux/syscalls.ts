@@ -25,10 +25,15 @@ export interface SyscallNumbers {
   readonly process_vm_readv: number;
   readonly prctl: number;
   readonly seccomp: number;
+  readonly clone: number;
+  readonly clone3: number;
+  /** -1 where there is no such call. */
+  readonly fork: number;
+  readonly vfork: number;
 }
 
 // Calls newer than 2019 have one number everywhere.
-const EVERYWHERE = { fsopen: 430, fsconfig: 431, fsmount: 432, pidfd_open: 434 } as const;
+const EVERYWHERE = { fsopen: 430, fsconfig: 431, fsmount: 432, pidfd_open: 434, clone3: 435 } as const;
 
 export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
   x64: {
@@ -54,6 +59,9 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     process_vm_readv: 310,
     prctl: 157,
     seccomp: 317,
+    clone: 56,
+    fork: 57,
+    vfork: 58,
   },
   arm64: {
     ...EVERYWHERE,
@@ -78,5 +86,8 @@ export const SYSCALLS: Readonly<Record<string, SyscallNumbers>> = {
     process_vm_readv: 270,
     prctl: 167,
     seccomp: 277,
+    clone: 220,
+    fork: -1,
+    vfork: -1,
   },
 };

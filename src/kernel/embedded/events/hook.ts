@@ -8,6 +8,8 @@ export type Hook =
       /** In the file, bytes. */
       readonly offset: bigint;
       readonly return: boolean;
+      /** Offset in the file of a counter (u16) that is above 0 while the probe is on; 0: none. */
+      readonly counter: bigint;
       /** -1: every process. */
       readonly pid: number;
     }

@@ -13,6 +13,8 @@ const PAGE = STRUCT.perf_event_mmap_page.fields;
 const PAGE_SIZE = 4096;
 /** struct perf_event_header: u32 type, u16 misc, u16 size. */
 const HEADER_SIZE = 8;
+/** Of a uprobe's config: as this kernel's format/ref_ctr_offset says. */
+const COUNTER_SHIFT = 32n;
 /** Of a lost record: header, u64 id, u64 lost. */
 const LOST_SIZE = 24;
 /** Types beyond the fixed ones: as this kernel's /sys/bus/event_source/devices says. */
@@ -62,7 +64,8 @@ export class PerfEvent extends KernelObject {
     }
     if (type === PROBE_PMU.uprobe) {
       const { uprobe_path: path = "", probe_offset: offset = 0 } = this.attr;
-      return { kind: "uprobe", path, offset: BigInt(offset), return: (wide & 1n) === 1n, pid };
+      const counter = wide >> COUNTER_SHIFT;
+      return { kind: "uprobe", path, offset: BigInt(offset), return: (wide & 1n) === 1n, counter, pid };
     }
     if (type === PROBE_PMU.kprobe) {
       const { kprobe_func = "", probe_offset: offset = 0 } = this.attr;

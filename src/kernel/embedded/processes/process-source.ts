@@ -21,6 +21,7 @@ import { taskBtf } from "./task-types.ts";
 import { RAW_TRACEPOINTS, RecordWriter, Tracepoints } from "./tracepoints.ts";
 import type { Tracepoint } from "./tracepoints.ts";
 import { UserProbes } from "./user-probes.ts";
+import type { CodeMapping } from "./user-probes.ts";
 
 /** While stops come without a pause, the event loop gets a turn this often. */
 const TURN_MILLISECONDS = 5;
@@ -97,13 +98,14 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     entry.count++;
     this.#hooks.set(name, entry);
     this.#wanted.clear();
+    if (this.#running && hook.kind === "uprobe") this.#probes.placeAll(this.#tracer);
     return {
       [Symbol.dispose]: () => {
         entry.count--;
         if (entry.count > 0) return;
         this.#hooks.delete(name);
         this.#wanted.clear();
-        this.#probes.remove(name);
+        this.#probes.remove(this.#tracer, name);
       },
     };
   }
@@ -184,10 +186,10 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const rename = this.#points.callNumber("prctl");
     if (rename !== undefined && !numbers.has(rename))
       calls.push({ number: rename, argument: { index: 0, mask: 0xffff_ffff, value: PR_SET_NAME } });
-    // Code comes into a process by mmap(2): then probes of its file are put in.
+    // Code comes into a process by mmap(2), and so do counters of static probes: then probes of the file are put in.
     const mapping = this.#points.callNumber("mmap");
     if (this.#probes.any && mapping !== undefined && !numbers.has(mapping))
-      calls.push({ number: mapping, argument: { index: 2, mask: PROT_EXEC, value: PROT_EXEC } });
+      calls.push({ number: mapping, argument: this.#probes.counted ? FROM_FILE : AS_CODE });
     return calls;
   }
 
@@ -221,6 +223,8 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
         this.#returned(pid, stop.result);
         break;
       case "fork":
+        if (this.#tracer && this.#probes.any)
+          this.#probes.inherit(this.#tracer, pid, this.#task(pid).tgid, stop.child, stop.flags);
         this.#forked(pid, stop.child);
         break;
       case "exec":
@@ -231,9 +235,6 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
           this.#placeProbes(pid);
         }
         this.#executed(pid, stop.former);
-        break;
-      case "attached":
-        this.#inheritProbes(pid);
         break;
       case "breakpoint":
         this.#hit(stop);
@@ -269,9 +270,9 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
         return record;
       });
     const renames = name === "prctl" && args[0] === BigInt(PR_SET_NAME);
-    const mapsCode = this.#probes.any && name === "mmap" && (Number(args[2]! & 0xffn) & PROT_EXEC) !== 0;
-    const returns = exit || mapsCode || renames;
-    if (returns) this.#calls.set(pid, { number, name });
+    const mapping = this.#probes.any && name === "mmap" ? this.#probes.mapping(pid, args) : undefined;
+    const returns = exit || mapping !== undefined || renames;
+    if (returns) this.#calls.set(pid, { number, name, mapping });
     this.#tracer?.resume(stop, { exit: returns });
   }
 
@@ -302,7 +303,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const hit = this.#tracer && this.#probes.hit(this.#tracer, pid, process, address);
     if (!hit) return;
     const context = hit.registers.bytes.slice(0, CONTEXT_SIZE[this.#arch] ?? hit.registers.bytes.length);
-    for (const hook of hit.hooks) this.#fire(hookName(hook), context, pid);
+    for (const hook of hit.hooks) this.#fire(hook, context, pid);
   }
 
   #returned(pid: number, result: bigint): void {
@@ -310,7 +311,9 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     if (!call) return;
     this.#calls.delete(pid);
     if (call.name === "prctl") this.#tasks.get(pid)?.renamed();
-    if (this.#probes.any && call.name === "mmap") this.#placeProbes(pid);
+    const { mapping } = call;
+    if (this.#tracer && mapping && result >= 0n)
+      this.#probes.mapped(this.#tracer, this.#task(pid).tgid, result, mapping);
     this.#raiseRaw("sys_exit", pid, () => [this.#registersAddress(pid), result]);
     const raw = this.#point("raw_syscalls", "sys_exit");
     if (raw) this.#raise(raw, pid, (record) => record.number("id", call.number).number("ret", result));
@@ -337,12 +340,6 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
       this.#raise(created, pid, (record) =>
         record.number("pid", child).text("comm", this.#facts.comm(child)),
       );
-  }
-
-  /** A new process has its parent's memory, with the breakpoints in it. */
-  #inheritProbes(pid: number): void {
-    const task = this.#probes.any ? this.#facts.task(pid) : undefined;
-    if (task && task.tgid === pid) this.#probes.inherit(task.parent, pid);
   }
 
   #executed(pid: number, former: number): void {
@@ -409,8 +406,8 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
 
   #forget(pid: number): void {
     this.#calls.delete(pid);
+    this.#probes.forgetThread(this.#tracer, pid);
     this.#probes.forget(pid);
-    this.#probes.forgetThread(pid);
     this.#tasks.delete(pid);
     this.#table?.end(pid);
     this.#facts.ended?.(pid);
@@ -480,11 +477,15 @@ interface WantedCall {
 interface OpenCall {
   readonly number: number;
   readonly name: string | undefined;
+  /** It brings code that is probed. */
+  readonly mapping: CodeMapping | undefined;
 }
 
 /** struct pt_regs, as programs see it: on x86-64 the first part of what ptrace gives. */
 const CONTEXT_SIZE: Readonly<Record<string, number>> = { x64: 168 };
-const PROT_EXEC = 4;
+/** mmap(2) with PROT_EXEC, and without MAP_ANONYMOUS. */
+const AS_CODE = { index: 2, mask: 4, value: 4 } as const;
+const FROM_FILE = { index: 3, mask: 0x20, value: 0 } as const;
 const PR_SET_NAME = 15;
 const EVERY_CALL = [
   "tracepoint:raw_syscalls:sys_enter",

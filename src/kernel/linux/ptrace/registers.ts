@@ -1,4 +1,6 @@
 import type { Registers } from "../../index.ts";
+import { planX64Step } from "./x64-step.ts";
+import type { Step } from "./x64-step.ts";
 
 /** Where an architecture's registers lie in NT_PRSTATUS, in 64-bit words. */
 export interface RegisterLayout {
@@ -20,29 +22,10 @@ export interface RegisterLayout {
   readonly breakpointAdvance: number;
   /** Frame pointers link a frame with its caller's: the word that holds the innermost. */
   readonly framePointer: number;
-  /** Instructions that functions begin with, and that are simpler done than stepped over. */
-  readonly emulate?: (code: Uint8Array) => Emulated | undefined;
+  /** How the instruction at the start of some code is made away from its place; absent: by putting it back. */
+  readonly planStep?: (code: Uint8Array) => Step | undefined;
   /** AUDIT_ARCH_* of the architecture itself. */
   readonly audit: number;
-}
-
-export interface Emulated {
-  /** Bytes. */
-  readonly size: number;
-  /** The word of the register that is pushed. */
-  readonly push?: number;
-}
-
-/** Words of rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi: their order in opcodes. */
-const X64_OPCODE_REGISTERS = [10, 11, 12, 5, 19, 4, 13, 14] as const;
-
-/** endbr64, nop, push of one of the old registers. */
-function emulateX64(code: Uint8Array): Emulated | undefined {
-  const [first = 0, second, third, fourth] = code;
-  if (first === 0xf3 && second === 0x0f && third === 0x1e && fourth === 0xfa) return { size: 4 };
-  if (first === 0x90) return { size: 1 };
-  const push = first >= 0x50 && first <= 0x57 ? X64_OPCODE_REGISTERS[first - 0x50] : undefined;
-  return push === undefined ? undefined : { size: 1, push };
 }
 
 const NT_ARM_SYSTEM_CALL = 0x404;
@@ -62,7 +45,7 @@ export const REGISTERS: Readonly<Record<string, RegisterLayout>> = {
     breakpoint: [0xcc],
     breakpointAdvance: 1,
     framePointer: 4,
-    emulate: emulateX64,
+    planStep: planX64Step,
     audit: 0xc000_003e,
   },
   // struct user_pt_regs, arch/arm64/include/uapi/asm/ptrace.h

@@ -1,3 +1,5 @@
+import type { RegisterFile } from "./registers.ts";
+
 /** A thread that is held. */
 export interface Tracee {
   readonly pid: number;
@@ -15,4 +17,8 @@ export interface Tracee {
   told: boolean;
   /** Stopped as by SIGSTOP, until SIGCONT. */
   listening: boolean;
+  /** At a breakpoint: its registers as they are to be when it goes on. */
+  registers: RegisterFile | undefined;
+  /** A breakpoint that it has met, and meets again behind a signal, since its instruction is not yet made. */
+  met: { readonly address: bigint; readonly stack: bigint } | undefined;
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, writeSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { BpfkitError } from "../../../errors.ts";
 import { ERRNO } from "../../../uapi/index.ts";
 import type {
@@ -13,17 +13,18 @@ import type {
   TraceStop,
 } from "../../index.ts";
 import { loadNative } from "../native.ts";
-import type { Native, SyscallArgument } from "../native.ts";
+import type { Native } from "../native.ts";
 import { SYSCALLS } from "../syscalls.ts";
-import type { SyscallNumbers } from "../syscalls.ts";
 import { Breakpoints } from "./breakpoints.ts";
-import { encodeCallFilter, passesFilter } from "./call-filter.ts";
+import { passesFilter } from "./call-filter.ts";
+import { CLONE, cloneFlags } from "./clone-flags.ts";
+import { awaitStop, bringToCall, leaveCall } from "./held-command.ts";
 import { Interruptible } from "./interruptible.ts";
 import { letGo } from "./letting-go.ts";
-import { ProcessMemory } from "./process-memory.ts";
+import { PtraceCalls } from "./ptrace-calls.ts";
 import { readStatus, refusal } from "./refusal.ts";
-import { RegisterFile, REGISTERS } from "./registers.ts";
-import type { RegisterLayout } from "./registers.ts";
+import { REGISTERS } from "./registers.ts";
+import type { RegisterFile } from "./registers.ts";
 import {
   PTRACE,
   PTRACE_EVENT,
@@ -35,19 +36,16 @@ import {
   WAIT,
 } from "./requests.ts";
 import { spawnStopped } from "./spawn-stopped.ts";
+import { isInterrupt, Stepper } from "./stepper.ts";
 import type { Tracee } from "./tracee.ts";
 
-const NT_PRSTATUS = 1;
-const SIGINFO_SIZE = 128;
-/** The number of no system call. */
-const NO_CALL = 0xffff_ffff_ffff_ffffn;
-const PR_SET_NO_NEW_PRIVS = 38;
-const SECCOMP_SET_MODE_FILTER = 1;
-/** Below the stack pointer the platform lets functions keep 128 bytes. */
-const RED_ZONE = 128n;
 /** How long a thread may take to stop, when others are stopped for it: it may run the kernel's code just now. */
 const FREEZE_ATTEMPTS = 20;
 const FREEZE_PAUSE_MS = 0.05;
+/** struct siginfo: the offset of si_code, and two of its values: include/uapi/asm-generic/siginfo.h. */
+const SIGINFO_CODE = 8;
+const SI_KERNEL = 0x80;
+const TRAP_BRKPT = 1;
 
 /**
  * Follows processes by ptrace(2).
@@ -61,55 +59,47 @@ export function openProcessTracer(options: ProcessTracerOptions): ProcessTracer 
       code: "ptrace/no-linux",
       hints: ["Tracing processes needs Linux on x86-64 or arm64"],
     });
-  return new LinuxProcessTracer(loadNative(), numbers, layout, options);
+  const native = loadNative();
+  return new LinuxProcessTracer(native, new PtraceCalls(native, numbers, layout), options);
+}
+
+/** A thread that was met before its creator told of it. */
+interface Unborn {
+  /** Of wait(2). */
+  readonly status: number;
+  /** The process that created it, as far as /proc knows. */
+  readonly creator: number;
 }
 
 class LinuxProcessTracer implements ProcessTracer {
   readonly #native: Native;
-  readonly #numbers: SyscallNumbers;
-  readonly #layout: RegisterLayout;
+  readonly #calls: PtraceCalls;
   readonly #follow: boolean;
+  readonly #steady: boolean;
   #stops: StopRequest;
   /** Started, and not yet let go. */
   readonly #held: Tracee[] = [];
   readonly #commands = new Set<number>();
-  readonly #steady: boolean;
-  /** Seen before their parents told of them. */
-  readonly #earlyBorn = new Set<number>();
+  readonly #unborn = new Map<number, Unborn>();
   /** Children of vfork(2) that have not yet become another program. */
   readonly #borrowing = new Set<number>();
-  readonly #memory: ProcessMemory;
   readonly #breakpoints: Breakpoints;
+  readonly #stepper: Stepper;
   /** From the first wait on, when the listeners of signals are there. */
   #interruptible: Interruptible | undefined;
   readonly #tracees = new Map<number, Tracee>();
   /** Threads and their wait statuses that were met before their turn. */
   readonly #early: (readonly [pid: number, status: number])[] = [];
   readonly #pause = new Int32Array(new SharedArrayBuffer(4));
-  readonly #status = new Int32Array(1);
-  readonly #statusAddress: number;
-  readonly #info = new DataView(new ArrayBuffer(SYSCALL_INFO.size));
-  readonly #infoAddress: number;
-  readonly #message = new BigUint64Array(1);
-  readonly #messageAddress: number;
 
-  constructor(
-    native: Native,
-    numbers: SyscallNumbers,
-    layout: RegisterLayout,
-    options: ProcessTracerOptions,
-  ) {
+  constructor(native: Native, calls: PtraceCalls, options: ProcessTracerOptions) {
     this.#native = native;
-    this.#numbers = numbers;
-    this.#layout = layout;
+    this.#calls = calls;
     this.#follow = options.follow;
     this.#steady = options.steady === true;
     this.#stops = options;
-    this.#memory = new ProcessMemory(native, numbers);
-    this.#breakpoints = new Breakpoints(layout, this);
-    this.#statusAddress = Number(native.address(new Uint8Array(this.#status.buffer)));
-    this.#infoAddress = Number(native.address(new Uint8Array(this.#info.buffer)));
-    this.#messageAddress = Number(native.address(new Uint8Array(this.#message.buffer)));
+    this.#breakpoints = new Breakpoints(calls.layout, calls);
+    this.#stepper = new Stepper(calls, this.#breakpoints, (pid) => this.#freeze(pid));
   }
 
   get size(): number {
@@ -119,17 +109,17 @@ class LinuxProcessTracer implements ProcessTracer {
   start(command: TracedCommand): number {
     const pid = spawnStopped(this.#native, command);
     try {
-      this.#waitFor(pid, WAIT.UNTRACED);
+      awaitStop(this.#calls, pid, WAIT.UNTRACED);
       this.#seize(pid, true);
       const tracee = this.#add(pid, pid, true);
-      this.#native.syscall(this.#numbers.kill, pid, SIGNAL.CONT);
-      this.#prepare(pid);
+      this.#calls.kill(pid, SIGNAL.CONT);
+      bringToCall(this.#calls, pid);
       this.#held.push(tracee);
       this.#commands.add(pid);
       return pid;
     } catch (error) {
-      this.#native.syscall(this.#numbers.kill, pid, SIGNAL.KILL);
-      this.#wait4(pid, 0);
+      this.#calls.kill(pid, SIGNAL.KILL);
+      this.#calls.wait(pid, 0);
       this.#tracees.delete(pid);
       throw error;
     }
@@ -143,7 +133,7 @@ class LinuxProcessTracer implements ProcessTracer {
         if (this.#tracees.has(thread)) continue;
         this.#seize(thread, false);
         this.#add(thread, pid, false);
-        this.#ptrace(PTRACE.INTERRUPT, thread, 0, 0);
+        this.#calls.request(PTRACE.INTERRUPT, thread, 0, 0);
         found = true;
       }
     }
@@ -154,8 +144,11 @@ class LinuxProcessTracer implements ProcessTracer {
   }
 
   wait(): TraceStop | "interrupted" | undefined {
-    if (!this.#steady) this.#interruptible ??= new Interruptible(this.#native, this.#numbers);
-    for (const tracee of this.#held.splice(0)) this.#release(tracee);
+    if (!this.#steady) this.#interruptible ??= new Interruptible(this.#native, this.#calls.numbers);
+    for (const tracee of this.#held.splice(0)) {
+      tracee.filtered = leaveCall(this.#calls, tracee.pid, this.#stops.calls);
+      this.#continue(tracee, 0);
+    }
     for (;;) {
       const stop = this.#next(0);
       if (stop === "nothing") continue;
@@ -175,9 +168,9 @@ class LinuxProcessTracer implements ProcessTracer {
     const early = this.#early.shift();
     if (early) return this.#told(...early);
     if (this.#tracees.size === 0) return undefined;
-    const pid = this.#wait4(-1, WAIT.NOTHREAD | options);
-    if (pid > 0) return this.#told(pid, this.#status[0]!);
-    if (pid === 0 || this.#native.errno() === ERRNO.EINTR) return "idle";
+    const pid = this.#calls.wait(-1, WAIT.NOTHREAD | options);
+    if (pid > 0) return this.#told(pid, this.#calls.status);
+    if (pid === 0 || this.#calls.errno() === ERRNO.EINTR) return "idle";
     this.#tracees.clear();
     return undefined;
   }
@@ -195,11 +188,11 @@ class LinuxProcessTracer implements ProcessTracer {
     tracee.told = false;
     tracee.listening = stop.kind === "groupStop";
     if (stop.kind === "groupStop") {
-      this.#ptrace(PTRACE.LISTEN, stop.pid, 0, 0);
+      this.#calls.request(PTRACE.LISTEN, stop.pid, 0, 0);
       return;
     }
     if (stop.kind === "breakpoint") {
-      this.#stepOver(tracee, stop.process, stop.address);
+      this.#stepOver(tracee, stop.address);
       return;
     }
     if (stop.kind === "entry") tracee.inCall = options.exit !== false;
@@ -215,54 +208,48 @@ class LinuxProcessTracer implements ProcessTracer {
     this.#breakpoints.remove(process, address);
   }
 
+  remapped(process: number, start: bigint, end: bigint): void {
+    this.#breakpoints.forgetRange(process, start, end);
+  }
+
   read(pid: number, address: bigint, length: number): Uint8Array {
-    return this.#memory.read(pid, address, length);
+    return this.#calls.read(pid, address, length);
   }
 
   write(pid: number, address: bigint, bytes: Uint8Array): boolean {
-    let fd: number;
-    try {
-      fd = openSync(`/proc/${pid}/mem`, "r+");
-    } catch {
-      return false;
-    }
-    try {
-      return writeSync(fd, bytes, 0, bytes.length, Number(address)) === bytes.length;
-    } catch {
-      return false;
-    } finally {
-      closeSync(fd);
-    }
+    return this.#calls.write(pid, address, bytes);
   }
 
   registers(pid: number): Registers | undefined {
-    return this.#registers(pid);
+    return this.#tracees.get(pid)?.registers?.copy() ?? this.#calls.registers(pid);
   }
 
   setRegisters(pid: number, registers: Registers): void {
-    this.#registerSet(PTRACE.SETREGSET, pid, NT_PRSTATUS, registers.bytes);
+    this.#tracees.get(pid)?.registers?.bytes.set(registers.bytes);
+    this.#calls.setRegisters(pid, registers);
   }
 
   signalInfo(pid: number): Uint8Array | undefined {
-    const bytes = new Uint8Array(SIGINFO_SIZE);
-    const failed = this.#ptrace(PTRACE.GETSIGINFO, pid, 0, this.#native.address(bytes)) < 0;
-    return failed ? undefined : bytes;
+    return this.#calls.signalInfo(pid);
   }
 
   end(): LeftProcesses {
+    for (const { pid, registers } of this.#tracees.values())
+      if (registers) this.#calls.setRegisters(pid, registers);
+    for (const [pid, { status }] of this.#unborn) if ((status & 0xff) === 0x7f) this.#adoptUnborn(pid);
     try {
       return letGo(
         {
           tracees: this.#tracees,
           borrowing: this.#borrowing,
-          ptrace: (request, pid, data) => this.#ptrace(request, pid, 0, data),
-          kill: (pid, signal) => void this.#native.syscall(this.#numbers.kill, pid, signal),
+          ptrace: (request, pid, data) => this.#calls.request(request, pid, 0, data),
+          kill: (pid, signal) => this.#calls.kill(pid, signal),
           next: () => this.#poll(),
           child: (pid) => this.#heldChild(pid),
-          adopt: (pid) => this.#newcomer(pid),
+          adopt: (pid) => this.#guessNewcomer(pid),
           forget: (pid) => void this.#tracees.delete(pid),
           clearBreakpoints: (process) => this.#breakpoints.removeAll(process),
-          stepBack: (tracee) => this.#atBreakpoint(tracee) !== undefined,
+          stepBack: (tracee) => this.#stepBack(tracee),
         },
         this.#commands,
       );
@@ -278,7 +265,7 @@ class LinuxProcessTracer implements ProcessTracer {
   }
 
   #heldChild(pid: number): number | undefined {
-    const child = Number(this.#eventMessage(pid));
+    const child = Number(this.#calls.eventMessage(pid));
     return new RegExp(`^State:\\s*[^ZX][^]*^TracerPid:\\s*${process.pid}$`, "m").test(readStatus(child))
       ? child
       : undefined;
@@ -287,9 +274,9 @@ class LinuxProcessTracer implements ProcessTracer {
   #poll(): readonly [pid: number, status: number] | undefined | "nobody" {
     const early = this.#early.shift();
     if (early) return early;
-    const pid = this.#wait4(-1, WAIT.NOTHREAD | WAIT.NOHANG);
-    if (pid > 0) return [pid, this.#status[0]!];
-    return pid === 0 || this.#native.errno() === ERRNO.EINTR ? undefined : "nobody";
+    const pid = this.#calls.wait(-1, WAIT.NOTHREAD | WAIT.NOHANG);
+    if (pid > 0) return [pid, this.#calls.status];
+    return pid === 0 || this.#calls.errno() === ERRNO.EINTR ? undefined : "nobody";
   }
 
   #add(pid: number, process: number, owned: boolean, filtered = false): Tracee {
@@ -302,6 +289,8 @@ class LinuxProcessTracer implements ProcessTracer {
       fresh: false,
       told: false,
       listening: false,
+      registers: undefined,
+      met: undefined,
     };
     this.#tracees.set(pid, tracee);
     return tracee;
@@ -325,100 +314,8 @@ class LinuxProcessTracer implements ProcessTracer {
       TRACESECCOMP |
       (this.#follow ? TRACEFORK | TRACEVFORK | TRACECLONE : 0) |
       (owned ? EXITKILL : 0);
-    if (this.#ptrace(PTRACE.SEIZE, pid, 0, options) < 0) throw refusal(pid, this.#native.errno(), owned);
-  }
-
-  /** Brings a shell that stopped itself to its next system call. */
-  #prepare(pid: number): void {
-    for (;;) {
-      this.#waitFor(pid, 0);
-      const status = this.#status[0]!;
-      if (status >> 8 === (SIGNAL.TRAP | 0x80) && this.#callInfo(pid) === SYSCALL_INFO_OP.ENTRY) break;
-      const event = status >> 16;
-      const signal = (status >> 8) & 0xff;
-      // SIGCONT and the stop that it ends are ours, not the command's.
-      const deliver = event === 0 && signal !== SIGNAL.CONT && signal < SIGNAL.TRAP + 0x80 ? signal : 0;
-      this.#ptrace(PTRACE.SYSCALL, pid, 0, deliver);
-    }
-  }
-
-  /**
-   * Lets a held process go, with the seccomp filter where not all calls are wanted. The call that it was held at is
-   * left out and made again, so that whoever follows sees it from its entry.
-   */
-  #release(tracee: Tracee): void {
-    const { pid } = tracee;
-    const { calls } = this.#stops;
-    const before = this.#registers(pid);
-    if (!before) return;
-    const { callSize, callNumber, enteredNumber } = this.#layout;
-    const again = before.copy();
-    again.instructionPointer -= BigInt(callSize);
-    if ("word" in enteredNumber) {
-      again.words[callNumber] = before.words[enteredNumber.word]!;
-      const none = before.copy();
-      none.words[enteredNumber.word] = NO_CALL;
-      this.setRegisters(pid, none);
-    } else {
-      const none = new Uint8Array(Int32Array.of(-1).buffer);
-      this.#registerSet(PTRACE.SETREGSET, pid, enteredNumber.set, none);
-    }
-    this.#toNextCallStop(pid);
-    if (calls === "all" || calls.length > 0)
-      tracee.filtered = this.#install(pid, again, encodeCallFilter(calls, this.#layout.audit));
-    this.setRegisters(pid, again);
-    this.#continue(tracee, 0);
-  }
-
-  /** Makes the process set its filter, between two of its own calls; false where it may not. */
-  #install(pid: number, at: RegisterFile, filter: Uint8Array): boolean {
-    // struct sock_fprog, and the filter behind it, below what the stack's functions may use.
-    const program = new Uint8Array(16 + filter.length);
-    const view = new DataView(program.buffer);
-    const address = (at.stackPointer - RED_ZONE - BigInt(program.length)) & ~15n;
-    view.setUint16(0, filter.length / 8, true);
-    view.setBigUint64(8, address + 16n, true);
-    program.set(filter, 16);
-    if (!this.write(pid, address, program)) return false;
-    const { prctl, seccomp } = this.#numbers;
-    const set = [BigInt(SECCOMP_SET_MODE_FILTER), 0n, address];
-    // Who may administer the system needs no promise, which would keep set-user-id programs from working.
-    return (
-      this.#call(pid, at, seccomp, set) === 0n ||
-      (this.#call(pid, at, prctl, [BigInt(PR_SET_NO_NEW_PRIVS), 1n]) === 0n &&
-        this.#call(pid, at, seccomp, set) === 0n)
-    );
-  }
-
-  /** Makes a process that is at the end of a call make another one; returns its result. */
-  #call(pid: number, at: RegisterFile, number: number, args: readonly bigint[]): bigint {
-    const registers = at.copy();
-    registers.setCall(number, args);
-    this.setRegisters(pid, registers);
-    this.#toNextCallStop(pid);
-    this.#toNextCallStop(pid);
-    return BigInt.asIntN(64, this.#registers(pid)?.result ?? -1n);
-  }
-
-  #toNextCallStop(pid: number): void {
-    do {
-      this.#ptrace(PTRACE.SYSCALL, pid, 0, 0);
-      this.#waitFor(pid, 0);
-    } while (this.#status[0]! >> 8 !== (SIGNAL.TRAP | 0x80));
-  }
-
-  /** Waits for one process to stop; its end is an error here. */
-  #waitFor(pid: number, options: number): void {
-    for (;;) {
-      if (this.#wait4(pid, options) === pid) break;
-      const errno = this.#native.errno();
-      if (errno !== ERRNO.EINTR) throw refusal(pid, errno === ERRNO.ECHILD ? ERRNO.ESRCH : errno, true);
-    }
-    if ((this.#status[0]! & 0xff) !== 0x7f) throw refusal(pid, ERRNO.ESRCH, true);
-  }
-
-  #wait4(pid: number, options: number): number {
-    return this.#native.syscall(this.#numbers.wait4, pid, this.#statusAddress, options | WAIT.ALL, 0);
+    if (this.#calls.request(PTRACE.SEIZE, pid, 0, options) < 0)
+      throw refusal(pid, this.#calls.errno(), owned);
   }
 
   /** Undefined: nothing for the caller, and the thread goes on. */
@@ -427,12 +324,20 @@ class LinuxProcessTracer implements ProcessTracer {
     const signal = (status >> 8) & 0xff;
     const event = (status >> 16) & 0xff;
     const known = this.#tracees.get(pid);
-    if (known?.fresh === true || (!known && event !== PTRACE_EVENT.EXEC)) return this.#adopt(pid);
+    if (!known && event !== PTRACE_EVENT.EXEC) {
+      // Its creator has yet to tell what it is.
+      this.#unborn.set(pid, { status, creator: creatorOf(pid) });
+      return undefined;
+    }
+    if (known?.fresh === true) {
+      known.fresh = false;
+      if (event === PTRACE_EVENT.STOP) return { kind: "attached", pid };
+    }
     if (event === 0) {
       if (signal === (SIGNAL.TRAP | 0x80)) return this.#callStop(known!);
       if (signal === SIGNAL.TRAP && this.#breakpoints.any(known!.process)) {
-        const address = this.#atBreakpoint(known!);
-        if (address !== undefined) return { kind: "breakpoint", pid, process: known!.process, address };
+        const met = this.#atBreakpoint(known!);
+        if (met !== "signal") return met;
       }
       return { kind: "signal", pid, signal };
     }
@@ -449,7 +354,7 @@ class LinuxProcessTracer implements ProcessTracer {
         return this.#executed(pid);
       case PTRACE_EVENT.EXIT:
         if (this.#stops.exits === true)
-          return { kind: "exiting", pid, status: Number(this.#eventMessage(pid)) };
+          return { kind: "exiting", pid, status: Number(this.#calls.eventMessage(pid)) };
         break;
       case PTRACE_EVENT.STOP:
         if (STOPPING.has(signal)) return { kind: "groupStop", pid, signal };
@@ -459,113 +364,146 @@ class LinuxProcessTracer implements ProcessTracer {
     return undefined;
   }
 
-  /** The breakpoint that stopped a thread; it stands before the instruction there afterwards. */
-  #atBreakpoint({ pid, process }: Tracee): bigint | undefined {
-    const registers = this.#registers(pid);
-    const address = registers && registers.instructionPointer - BigInt(this.#layout.breakpointAdvance);
-    if (!registers || address === undefined || !this.#breakpoints.has(process, address)) return undefined;
+  /** What a trap means: a breakpoint, which is told; nothing that concerns the caller; or a signal of the program's own. */
+  #atBreakpoint(tracee: Tracee): TraceStop | undefined | "signal" {
+    const { pid, process, met } = tracee;
+    const registers = this.#trapped(tracee);
+    if (!registers) return "signal";
+    const address = registers.instructionPointer;
+    tracee.met = undefined;
+    if (!this.#breakpoints.has(process, address)) {
+      // It was taken out while this thread came there.
+      this.#calls.setRegisters(pid, registers);
+      this.#continue(tracee, 0);
+      return undefined;
+    }
+    tracee.registers = registers;
+    if (met?.address === address && met.stack === registers.stackPointer) {
+      this.#stepOver(tracee, address);
+      return undefined;
+    }
+    return { kind: "breakpoint", pid, process, address };
+  }
+
+  /** The registers that a thread at one of our breakpoints, or where one was, is to go on with. */
+  #trapped({ pid, process }: Tracee): RegisterFile | undefined {
+    const registers = this.#calls.registers(pid);
+    if (!registers) return undefined;
+    const address = registers.instructionPointer - BigInt(this.#calls.layout.breakpointAdvance);
+    if (!this.#breakpoints.has(process, address) && this.#breakpoints.lies(process, address))
+      return undefined;
+    if (!this.#breakpoints.has(process, address) && !this.#isTrapInstruction(pid)) return undefined;
     registers.instructionPointer = address;
-    this.setRegisters(pid, registers);
-    return address;
+    return registers;
+  }
+
+  /** A trap by an instruction, and not by a step, by a watched address or by kill(2). */
+  #isTrapInstruction(pid: number): boolean {
+    const info = this.#calls.signalInfo(pid);
+    const code = info && new DataView(info.buffer).getInt32(SIGINFO_CODE, true);
+    return code === SI_KERNEL || code === TRAP_BRKPT;
+  }
+
+  /** At the end: a thread that stands at a breakpoint has not met it yet. */
+  #stepBack(tracee: Tracee): boolean {
+    const registers = this.#trapped(tracee);
+    if (registers) this.#calls.setRegisters(tracee.pid, registers);
+    return registers !== undefined;
   }
 
   /** Makes the instruction under a breakpoint, and lets the thread go on. */
-  #stepOver(tracee: Tracee, process: number, address: bigint): void {
-    const { pid } = tracee;
-    const registers = this.#registers(pid);
-    if (registers && this.#breakpoints.emulate(process, address, registers)) {
-      this.setRegisters(pid, registers);
-      this.#continue(tracee, 0);
-      return;
-    }
-    // The other threads would pass the place unseen.
-    const frozen = this.#freeze(tracee);
-    const insertAgain = this.#breakpoints.lift(process, address);
-    const status = this.#step(pid);
-    insertAgain();
-    for (const other of frozen) this.#continue(other, 0);
-    if (status >> 8 === SIGNAL.TRAP) this.#continue(tracee, 0);
-    // Something else came first; the instruction is met again.
-    else this.#early.push([pid, status]);
-  }
-
-  /** The status of a thread after one instruction. An interrupt that was waiting for it is not what stopped it. */
-  #step(pid: number): number {
-    for (;;) {
-      this.#ptrace(PTRACE.SINGLESTEP, pid, 0, 0);
-      while (this.#wait4(pid, 0) < 0 && this.#native.errno() === ERRNO.EINTR);
-      const status = this.#status[0]!;
-      if (!isInterrupt(status)) return status;
-    }
+  #stepOver(tracee: Tracee, address: bigint): void {
+    const { pid, process, registers } = tracee;
+    tracee.registers = undefined;
+    if (!registers) return this.#continue(tracee, 0);
+    const stack = registers.stackPointer;
+    const interruption = this.#stepper.over(pid, process, address, registers);
+    if (!interruption) return this.#continue(tracee, 0);
+    tracee.met = { address, stack };
+    this.#early.push([pid, interruption.status]);
   }
 
   /** Stops the other threads of a process. Those that stopped for a reason of their own are left for {@link wait}. */
-  #freeze({ pid, process }: Tracee): Tracee[] {
+  #freeze(pid: number): () => void {
+    const process = this.#tracees.get(pid)?.process;
     const others = [...this.#tracees.values()].filter(
       (other) =>
         other.process === process && other.pid !== pid && !this.#early.some(([id]) => id === other.pid),
     );
-    for (const other of others) this.#ptrace(PTRACE.INTERRUPT, other.pid, 0, 0);
-    return others.filter((other) => {
+    for (const other of others) this.#calls.request(PTRACE.INTERRUPT, other.pid, 0, 0);
+    const frozen = others.filter((other) => {
       // Who does not stop is inside the kernel, as in vfork(2), and passes no breakpoint.
       for (let attempt = 0; attempt < FREEZE_ATTEMPTS; attempt++) {
-        if (this.#wait4(other.pid, WAIT.NOHANG) !== other.pid) {
+        if (this.#calls.wait(other.pid, WAIT.NOHANG) !== other.pid) {
           Atomics.wait(this.#pause, 0, 0, FREEZE_PAUSE_MS);
           continue;
         }
-        const status = this.#status[0]!;
-        if (isInterrupt(status)) return true;
-        this.#early.push([other.pid, status]);
+        if (isInterrupt(this.#calls.status)) return true;
+        this.#early.push([other.pid, this.#calls.status]);
         return false;
       }
       return false;
     });
+    return () => {
+      for (const other of frozen) this.#continue(other, 0);
+    };
   }
 
   #ended(pid: number, status: number): TraceStop | undefined {
     const known = this.#tracees.get(pid);
-    if (!known) return undefined;
+    if (!known) {
+      if (this.#follow) this.#unborn.set(pid, { status, creator: this.#unborn.get(pid)?.creator ?? 0 });
+      return undefined;
+    }
     this.#tracees.delete(pid);
     this.#borrowing.delete(pid);
     if (known.process === pid) this.#breakpoints.forget(pid);
+    // Who was killed tells of no child any more.
+    for (const [child, { creator }] of this.#unborn) if (creator === known.process) this.#adoptUnborn(child);
     const signal = status & 0x7f;
     return signal === 0
       ? { kind: "exited", pid, code: (status >> 8) & 0xff }
       : { kind: "killed", pid, signal, coreDumped: (status & 0x80) !== 0 };
   }
 
-  /** A thread's first stop, which may come before its parent tells of it. */
-  #adopt(pid: number): TraceStop {
-    const known = this.#tracees.get(pid);
-    if (known) known.fresh = false;
-    else {
-      this.#newcomer(pid);
-      this.#earlyBorn.add(pid);
-    }
-    return { kind: "attached", pid };
-  }
-
-  #newcomer(pid: number): Tracee {
-    // What it inherits is its creator's: the thread's own group or parent.
-    const status = readStatus(pid);
-    const group = Number(/^Tgid:\s*(\d+)/m.exec(status)?.[1] ?? 0);
-    const parent = Number(/^PPid:\s*(\d+)/m.exec(status)?.[1] ?? 0);
-    const from = this.#tracees.get(group === pid ? parent : group) ?? [...this.#tracees.values()][0];
-    const process = group === 0 ? pid : group;
-    if (process === pid && from) this.#breakpoints.inherit(from.process, pid);
-    return this.#add(pid, process, from?.owned ?? false, from?.filtered ?? false);
-  }
-
   #forked(tracee: Tracee, how: ForkKind): TraceStop {
-    const child = Number(this.#eventMessage(tracee.pid));
+    const child = Number(this.#calls.eventMessage(tracee.pid));
+    const flags = cloneFlags(this.#calls, tracee.pid, how, child);
     if (how === "vfork") this.#borrowing.add(child);
-    if (!this.#earlyBorn.delete(child)) this.#newcomer(child).fresh = true;
-    return { kind: "fork", pid: tracee.pid, child, how };
+    this.#newcomer(child, tracee, flags);
+    const early = this.#unborn.get(child);
+    this.#unborn.delete(child);
+    if (early) this.#early.push([child, early.status]);
+    return { kind: "fork", pid: tracee.pid, child, how, flags };
+  }
+
+  /** What it has it has from its creator. */
+  #newcomer(pid: number, from: Tracee, flags: bigint): void {
+    const process = (flags & CLONE.THREAD) === 0n ? pid : from.process;
+    this.#breakpoints.inherit(from.process, process, (flags & CLONE.VM) !== 0n);
+    this.#add(pid, process, from.owned, from.filtered).fresh = true;
+  }
+
+  /** A thread whose creator has not told of it, and will not. */
+  #adoptUnborn(pid: number): void {
+    const known = this.#unborn.get(pid);
+    this.#unborn.delete(pid);
+    if (!known) return;
+    this.#guessNewcomer(pid).fresh = true;
+    this.#early.push([pid, known.status]);
+  }
+
+  #guessNewcomer(pid: number): Tracee {
+    const group = groupOf(pid);
+    const creator = creatorOf(pid);
+    const from = this.#tracees.get(creator) ?? [...this.#tracees.values()][0];
+    if (group === pid && from) this.#breakpoints.inherit(from.process, pid, false);
+    return this.#add(pid, group, from?.owned ?? false, from?.filtered ?? false);
   }
 
   /** execve ends the other threads, and the caller takes the id of the process. */
   #executed(pid: number): TraceStop {
-    const former = Number(this.#eventMessage(pid));
+    const former = Number(this.#calls.eventMessage(pid));
     this.#borrowing.delete(pid);
     const caller = this.#tracees.get(former);
     if (former !== pid && caller) {
@@ -578,22 +516,23 @@ class LinuxProcessTracer implements ProcessTracer {
 
   #callStop(tracee: Tracee): TraceStop | undefined {
     const { pid } = tracee;
-    const op = this.#callInfo(pid);
+    const op = this.#calls.callInfo(pid);
+    const { info, layout } = this.#calls;
     if (op === SYSCALL_INFO_OP.EXIT) {
       const wanted = tracee.inCall;
       tracee.inCall = false;
       if (wanted) {
-        const result = this.#info.getBigInt64(SYSCALL_INFO.exitResult, true);
-        return { kind: "exit", pid, result, failed: this.#info.getUint8(SYSCALL_INFO.exitFailed) !== 0 };
+        const result = info.getBigInt64(SYSCALL_INFO.exitResult, true);
+        return { kind: "exit", pid, result, failed: info.getUint8(SYSCALL_INFO.exitFailed) !== 0 };
       }
     } else if (op === SYSCALL_INFO_OP.ENTRY || op === SYSCALL_INFO_OP.SECCOMP) {
       const { calls } = this.#stops;
-      const number = this.#info.getUint32(SYSCALL_INFO.entryNumber, true);
+      const number = info.getUint32(SYSCALL_INFO.entryNumber, true);
       const args = new BigUint64Array(6);
       for (let index = 0; index < 6; index++)
-        args[index] = this.#info.getBigUint64(SYSCALL_INFO.entryArguments + index * 8, true);
+        args[index] = info.getBigUint64(SYSCALL_INFO.entryArguments + index * 8, true);
       // The numbers of 32-bit programs are of another table.
-      const own = this.#info.getUint32(SYSCALL_INFO.arch, true) === this.#layout.audit;
+      const own = info.getUint32(SYSCALL_INFO.arch, true) === layout.audit;
       if (own && (calls === "all" || passesFilter(calls, number, args)))
         return { kind: "entry", pid, number, args };
     }
@@ -601,42 +540,22 @@ class LinuxProcessTracer implements ProcessTracer {
     return undefined;
   }
 
-  #callInfo(pid: number): number {
-    const size = this.#ptrace(PTRACE.GET_SYSCALL_INFO, pid, SYSCALL_INFO.size, this.#infoAddress);
-    return size > 0 ? this.#info.getUint8(SYSCALL_INFO.op) : 0;
-  }
-
-  #eventMessage(pid: number): bigint {
-    this.#message[0] = 0n;
-    this.#ptrace(PTRACE.GETEVENTMSG, pid, 0, this.#messageAddress);
-    return this.#message[0];
-  }
-
   /** ESRCH: it was killed while it stood, which the next wait tells. */
   #continue(tracee: Tracee, signal: number): void {
     const { calls } = this.#stops;
     const free = tracee.filtered || (calls !== "all" && calls.length === 0);
     const request = free && !tracee.inCall ? PTRACE.CONT : PTRACE.SYSCALL;
-    this.#ptrace(request, tracee.pid, 0, signal);
-  }
-
-  #registers(pid: number): RegisterFile | undefined {
-    const registers = new RegisterFile(this.#layout);
-    const failed = this.#registerSet(PTRACE.GETREGSET, pid, NT_PRSTATUS, registers.bytes) < 0;
-    return failed ? undefined : registers;
-  }
-
-  #registerSet(request: number, pid: number, set: number, bytes: Uint8Array): number {
-    const vector = BigUint64Array.of(this.#native.address(bytes), BigInt(bytes.length));
-    return this.#ptrace(request, pid, set, this.#native.address(new Uint8Array(vector.buffer)));
-  }
-
-  #ptrace(request: number, pid: number, address: SyscallArgument, data: SyscallArgument): number {
-    return this.#native.syscall(this.#numbers.ptrace, request, pid, address, data);
+    this.#calls.request(request, tracee.pid, 0, signal);
   }
 }
 
-/** What PTRACE_INTERRUPT leads to, and nothing else. */
-function isInterrupt(status: number): boolean {
-  return status >> 16 === PTRACE_EVENT.STOP && ((status >> 8) & 0xff) === SIGNAL.TRAP;
+/** The process that a thread is of, which is itself where that is not known any more. */
+function groupOf(pid: number): number {
+  return Number(/^Tgid:\s*(\d+)/m.exec(readStatus(pid))?.[1] ?? pid);
+}
+
+/** Who made a thread: its own process, or its parent. */
+function creatorOf(pid: number): number {
+  const group = groupOf(pid);
+  return group === pid ? Number(/^PPid:\s*(\d+)/m.exec(readStatus(pid))?.[1] ?? 0) : group;
 }

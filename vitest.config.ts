@@ -13,7 +13,9 @@ const ON_BOTH_KERNELS = [
 ];
 
 /** Suites that compare the two kernels. */
-const OF_BOTH_AT_ONCE = ["helpers", "maps", "test-run"].map((name) => `test/conformance/${name}.test.ts`);
+const OF_BOTH_AT_ONCE = ["btf-text", "helpers", "maps", "test-run"].map(
+  (name) => `test/conformance/${name}.test.ts`,
+);
 
 export default defineConfig({
   test: {

@@ -44,7 +44,6 @@ describe.skipIf(!same)("programs may call the same helpers", () => {
 
 /** Helpers that the embedded kernel does not have. */
 const MISSING: ReadonlySet<string> = new Set<BpfHelperName>([
-  "snprintf_btf",
   "tcp_raw_gen_syncookie_ipv4",
   "tcp_raw_gen_syncookie_ipv6",
   "tcp_raw_check_syncookie_ipv4",

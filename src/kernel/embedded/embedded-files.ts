@@ -4,6 +4,7 @@ import { lazy } from "../../util/index.ts";
 import type { Fd, HostFiles } from "../index.ts";
 import { PROBE_PMU } from "./events/perf-event.ts";
 import type { EventSource } from "./events/index.ts";
+import { ownBtf } from "./types/index.ts";
 
 export interface EmbeddedFilesOptions {
   readonly cpus: number;
@@ -28,19 +29,19 @@ export class EmbeddedFiles implements HostFiles {
   /** Types alone do no harm: without others programs see those of the kernel that this process runs on. */
   readonly #hostBtf: () => Uint8Array | undefined = lazy(() => fromHost(() => readFileSync(HOST_BTF)));
 
+  readonly #ownBtf: () => Uint8Array = lazy(ownBtf);
+
   constructor(options: EmbeddedFilesOptions) {
     this.#options = options;
   }
 
   btf(module?: string): Uint8Array {
     const { btf, source } = this.#options;
+    const vmlinux = (module ?? "vmlinux") === "vmlinux";
+    if (vmlinux && btf) return btf;
     if (source?.files?.btf) return source.files.btf(module);
-    const own = (module ?? "vmlinux") === "vmlinux" ? (btf ?? this.#hostBtf()) : undefined;
-    if (own) return own;
-    throw new BpfkitError("The embedded kernel has no types (BTF) of its own", {
-      code: "kernel/no-btf",
-      hints: ["Give it those of the kernel that the program is for: --btf FILE"],
-    });
+    if (vmlinux) return this.#hostBtf() ?? this.#ownBtf();
+    throw new BpfkitError(`The embedded kernel has no module ${module}`, { code: "kernel/no-btf" });
   }
 
   ownBtf(): Uint8Array {
@@ -48,13 +49,13 @@ export class EmbeddedFiles implements HostFiles {
   }
 
   btfPath(): string {
+    if (this.#options.btf) return "embedded";
     return this.#options.source?.files?.btfPath?.() ?? "embedded";
   }
 
   hasBtf(module?: string): boolean {
-    const { btf, source } = this.#options;
-    if (source?.files?.hasBtf) return source.files.hasBtf(module);
-    return (module ?? "vmlinux") === "vmlinux" && (btf ?? this.#hostBtf()) !== undefined;
+    if ((module ?? "vmlinux") === "vmlinux") return true;
+    return this.#options.source?.files?.hasBtf?.(module) ?? false;
   }
 
   btfModules(): readonly string[] {

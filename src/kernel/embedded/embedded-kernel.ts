@@ -22,6 +22,7 @@ import type { EventHost, EventSource, RaiseOptions, Task } from "./events/index.
 import { PerfEvent } from "./events/perf-event.ts";
 import { OutOfMemoryError } from "./heap.ts";
 import { createHelperTable } from "./helpers/index.ts";
+import { IteratorReader } from "./iterators/index.ts";
 import { KernelFailure, failure } from "./kernel-object.ts";
 import type { KernelObject } from "./kernel-object.ts";
 import { BpfMap } from "./maps/index.ts";
@@ -32,6 +33,7 @@ import type { ProgramCoverage } from "./programs/coverage.ts";
 import { BpfProgram } from "./programs/program.ts";
 import { COMMANDS, objectInfo } from "./syscall/index.ts";
 import type { Command } from "./syscall/command.ts";
+import type { StructPlaces } from "./types/index.ts";
 import type { ExecutionMode } from "./vm/index.ts";
 import { World } from "./world.ts";
 
@@ -114,6 +116,10 @@ export class EmbeddedKernel implements Kernel, EventHost {
     source?.start(this);
   }
 
+  get structs(): StructPlaces {
+    return this.#world.structs;
+  }
+
   get memory(): Memory {
     return this.#world.memory;
   }
@@ -182,8 +188,8 @@ export class EmbeddedKernel implements Kernel, EventHost {
     });
   }
 
-  read(): number {
-    throw new SyscallError("read", ERRNO.EINVAL);
+  read(fd: Fd, buffer: Uint8Array): number {
+    return this.#call("read", () => this.#world.descriptors.get(fd, IteratorReader).read(buffer));
   }
 
   close(fd: Fd): void {

@@ -27,6 +27,11 @@ export abstract class KernelObject {
   abstract readonly kind: "prog" | "map" | "link" | "btf" | "event" | "iterator" | "stats" | "process";
   #references = 1;
 
+  /** How many refer to it. */
+  get references(): number {
+    return this.#references;
+  }
+
   hold(): this {
     this.#references++;
     return this;

@@ -16,6 +16,9 @@ import { BpfMap, CELL, CELLS_SIZE, HashMap, ProgramArray, createFastPath } from 
 import type { FastPath, MapHost, TailTarget } from "./maps/index.ts";
 import { Memory, POINTER_HIGH } from "./memory.ts";
 import type { Life } from "./memory.ts";
+import { procFacts } from "./processes/process-facts.ts";
+import type { ProcessFacts } from "./processes/process-facts.ts";
+import { TaskTable } from "./processes/task-table.ts";
 import type { BtfObject } from "./programs/btf-object.ts";
 import type { ProgramCoverage } from "./programs/coverage.ts";
 import { loadFromPacket } from "./programs/packet.ts";
@@ -23,6 +26,7 @@ import { BpfProgram } from "./programs/program.ts";
 import type { Run, Runner } from "./programs/run.ts";
 import { Readiness } from "./readiness.ts";
 import type { Link } from "./events/link.ts";
+import { StructPlaces } from "./types/index.ts";
 import { HEAP_START, Machine } from "./vm/index.ts";
 import type { ExecutionMode, Helpers } from "./vm/index.ts";
 
@@ -64,6 +68,8 @@ export class World implements MapHost, Runner {
   readonly attachments: Attachments;
   readonly readiness: Readiness = new Readiness();
   readonly self: Task;
+  /** Paths of files by the addresses of their struct path. */
+  readonly paths: Map<number, string> = new Map();
   /** What programs ran that are gone. */
   readonly covered: ProgramCoverage[] = [];
   /** Descriptors of BPF_ENABLE_STATS that are open. */
@@ -76,12 +82,16 @@ export class World implements MapHost, Runner {
   readonly #cells: number;
   readonly #helpers: Helpers;
   #types: Btf | undefined;
+  #structs: StructPlaces | undefined;
+  #sessions = 0n;
 
   constructor(options: WorldOptions, helpers: (world: World) => Helpers) {
     this.options = options;
-    this.self = options.source?.self ?? ownTask();
     const buffer = createMemory(Math.ceil(options.memory / PAGE));
     this.memory = new Memory(buffer.buffer, HEAP_START);
+    const tasks = new TaskTable(this.memory, procFacts, () => this.structs);
+    const address = (): number => this.source?.task?.(process.pid)?.address ?? tasks.address(process.pid);
+    this.self = options.source?.self ?? ownTask(address);
     const checker = options.checked ? new AccessChecker(this.memory, this.#checkedRun()) : undefined;
     if (checker) {
       this.mark = (address, size, life) => checker.mark(address, size, life);
@@ -175,11 +185,27 @@ export class World implements MapHost, Runner {
     return this.#helpers.has(id);
   }
 
-  /** Types of the kernel, where the event source or the user gave some. */
-  kernelTypes(): Btf | undefined {
-    const { files } = this.options;
-    if (!files.hasBtf()) return undefined;
-    return (this.#types ??= parseBtf(files.btf()));
+  /** Types of the kernel that programs see. */
+  kernelTypes(): Btf {
+    return (this.#types ??= parseBtf(this.options.files.btf()));
+  }
+
+  get structs(): StructPlaces {
+    return (this.#structs ??= new StructPlaces(this.kernelTypes()));
+  }
+
+  get facts(): ProcessFacts {
+    return this.source?.facts ?? procFacts;
+  }
+
+  /** Threads that iterators find, by their ids. */
+  threads(): readonly number[] {
+    return this.source?.facts?.threads?.() ?? [this.self.pid];
+  }
+
+  /** Number of the next reader of an iterator. */
+  nextSession(): bigint {
+    return ++this.#sessions;
   }
 
   /** The task whose task_struct is at an address. */

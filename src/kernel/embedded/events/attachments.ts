@@ -8,6 +8,9 @@ import type { EventSource, RaiseOptions } from "./source.ts";
 import { startClock } from "./timers.ts";
 import type { Timekeeper } from "./timers.ts";
 
+/** Hooks that need no source: who raises them runs them, or who reads from them. */
+const FIRED_BY_NOBODY: ReadonlySet<Hook["kind"]> = new Set<Hook["kind"]>(["target", "iterator"]);
+
 /** Which programs run on which events. */
 export class Attachments {
   readonly #runner: Runner;
@@ -22,13 +25,12 @@ export class Attachments {
   }
 
   /**
-   * Attaches a program, to which it then refers. Hooks of packets, cgroups and sockets need no source: nothing
-   * fires them here but who raises them.
+   * Attaches a program, to which it then refers.
    * @throws KernelFailure ENOENT where there is no such event
    */
   attach(program: BpfProgram, hook: Hook, cookie = 0n): Attachment {
     const enabled =
-      (hook.kind === "target" ? { [Symbol.dispose]: () => undefined } : undefined) ??
+      (FIRED_BY_NOBODY.has(hook.kind) ? { [Symbol.dispose]: () => undefined } : undefined) ??
       startClock(hook, this.#time, (context, cpu) => this.#run(attachment, context, { cpu })) ??
       this.#source?.attach(hook);
     if (!enabled) throw failure("ENOENT");

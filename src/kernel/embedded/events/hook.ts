@@ -28,7 +28,9 @@ export type Hook =
       readonly cpu: number;
     }
   /** An interface, a cgroup, a network namespace: `attachType` by which of its hooks. */
-  | { readonly kind: "target"; readonly attachType: number; readonly target: number };
+  | { readonly kind: "target"; readonly attachType: number; readonly target: number }
+  /** Who reads it runs the program. */
+  | { readonly kind: "iterator"; readonly target: string };
 
 /** The name that events are raised under: the same for all programs that one event runs. */
 export function hookName(hook: Hook): string {
@@ -47,5 +49,7 @@ export function hookName(hook: Hook): string {
       return `perf:${hook.type}:${hook.config}`;
     case "target":
       return `target:${hook.attachType}:${hook.target}`;
+    case "iterator":
+      return `iterator:${hook.target}`;
   }
 }

@@ -1,11 +1,15 @@
 import type { HostFiles } from "../../index.ts";
 import type { Memory } from "../memory.ts";
+import type { ProcessFacts } from "../processes/process-facts.ts";
+import type { StructPlaces } from "../types/index.ts";
 import type { Hook } from "./hook.ts";
 import type { Task } from "./task.ts";
 
 /** What an event source may do with the kernel that it feeds. */
 export interface EventHost {
   readonly memory: Memory;
+  /** Where members of structs lie, by the types that programs see. */
+  readonly structs: StructPlaces;
   /**
    * Runs the programs that are attached to a hook (by its {@link hookName}), each on a fresh copy of the
    * context; gives how many ran.
@@ -46,6 +50,8 @@ export interface EventSource {
   readonly files?: Partial<HostFiles>;
   /** Who runs what no process of the source does, such as BEGIN; this process where it is not given. */
   readonly self?: Task;
+  /** What is known of processes; where it is not given, iterators find this one alone. */
+  readonly facts?: ProcessFacts;
   /** Processes by id, for task storage and descriptors of processes. */
   task?(pid: number): Task | undefined;
 }

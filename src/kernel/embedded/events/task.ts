@@ -26,8 +26,8 @@ export interface Task {
   signal?(number: number): number;
 }
 
-/** This process, whose memory programs cannot read. */
-export function ownTask(): Task {
+/** This process, whose memory programs cannot read; `address` is asked for when it is needed. */
+export function ownTask(address: () => number): Task {
   return {
     pid: process.pid,
     tgid: process.pid,
@@ -35,7 +35,9 @@ export function ownTask(): Task {
     gid: process.getgid?.() ?? 0,
     comm: process.title.split("/").at(-1)!.slice(0, 15),
     cgroupId: 1n,
-    address: 0,
+    get address(): number {
+      return address();
+    },
     readUser: () => false,
   };
 }

@@ -1,4 +1,4 @@
-import { BPF_PROG_TYPE } from "../../../uapi/index.ts";
+import { BPF_ATTACH_TYPE, BPF_FUNC, BPF_PROG_TYPE } from "../../../uapi/index.ts";
 import type { BpfProgTypeName } from "../../../uapi/index.ts";
 
 /**
@@ -60,6 +60,16 @@ function numbers(ranges: string): number[] {
     });
 }
 
-export function allowsHelper(programType: number, helper: number): boolean {
+/** Of tracing programs those at iterators alone may call them (tracing_prog_func_proto in kernel/trace/bpf_trace.c). */
+const OF_ITERATORS: ReadonlySet<number> = new Set([
+  BPF_FUNC.seq_printf,
+  BPF_FUNC.seq_write,
+  BPF_FUNC.seq_printf_btf,
+  BPF_FUNC.d_path,
+]);
+
+/** `attachType`: what the program is loaded for. */
+export function allowsHelper(programType: number, attachType: number, helper: number): boolean {
+  if (attachType === BPF_ATTACH_TYPE.TRACE_ITER && OF_ITERATORS.has(helper)) return true;
   return SETS.get(programType)?.has(helper) ?? true;
 }

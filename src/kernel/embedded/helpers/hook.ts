@@ -3,7 +3,7 @@ import type { World } from "../world.ts";
 import { helper, wideHelper } from "./define.ts";
 import type { HelperRow } from "./define.ts";
 
-const { EINVAL, EFAULT, ENOENT, EOPNOTSUPP } = ERRNO;
+const { EINVAL, EFAULT, ENAMETOOLONG, ENOENT, EOPNOTSUPP } = ERRNO;
 
 /** What programs ask of the hook they run at: arguments, results, names. */
 export function hookHelpers(world: World): HelperRow[] {
@@ -49,9 +49,15 @@ export function hookHelpers(world: World): HelperRow[] {
       return flags === 0 ? -ENOENT : -EINVAL;
     }),
     helper("find_vma", ["address", "wide", "number", "wide", "wide"], () => -ENOENT),
-    helper("d_path", ["address", "address", "number"], (_path, to, size) => {
-      memory.slice(to, size).fill(0);
-      return -EINVAL;
+    helper("d_path", ["address", "address", "number"], (path, to, size) => {
+      const text = world.paths.get(path);
+      const out = memory.slice(to, size);
+      if (size === 0) return 0;
+      if (text === undefined) return -EINVAL;
+      const bytes = Buffer.from(`${text}\0`, "latin1");
+      if (bytes.length > size) return -ENAMETOOLONG;
+      out.set(bytes);
+      return bytes.length;
     }),
     helper("read_branch_records", ["address", "address", "number", "wide"], () => -ENOENT),
     helper("get_branch_snapshot", ["address", "number", "wide"], () => -ENOENT),

@@ -8,6 +8,7 @@ import { mapHelpers } from "./map.ts";
 import { memoryHelpers } from "./memory.ts";
 import { outputHelpers } from "./output.ts";
 import { packetHelpers } from "./packet.ts";
+import { seqHelpers } from "./seq.ts";
 import { socketHelpers } from "./socket.ts";
 import { taskHelpers } from "./task.ts";
 import { timeHelpers } from "./time.ts";
@@ -23,6 +24,7 @@ export function createHelperTable(world: World): Helpers {
     ...timeHelpers(world),
     ...timerHelpers(world),
     ...outputHelpers(world),
+    ...seqHelpers(world),
     ...loopHelpers(world),
     ...dynptrHelpers(world),
     ...packetHelpers(world),

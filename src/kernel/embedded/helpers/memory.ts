@@ -15,7 +15,7 @@ function isKernelAddress(address: bigint): boolean {
 const PIECE = 64;
 
 /** Why a read of the kernel's memory failed: x86-64's copy_from_kernel_nofault_allowed comes first. */
-function kernelError(from: bigint): number {
+export function kernelError(from: bigint): number {
   return isKernelAddress(from) ? -EFAULT : -ERANGE;
 }
 

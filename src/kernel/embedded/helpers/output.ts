@@ -3,6 +3,7 @@ import { PerfEvent } from "../events/perf-event.ts";
 import { PerfEventArray } from "../maps/index.ts";
 import type { World } from "../world.ts";
 import { helper } from "./define.ts";
+import { shownText } from "./btf-show.ts";
 import type { HelperRow } from "./define.ts";
 import { formatText } from "./format.ts";
 
@@ -28,6 +29,14 @@ export function outputHelpers(world: World): HelperRow[] {
     if (text === undefined) return -EINVAL;
     world.options.print(text.toString());
     return text.length;
+  };
+  /** With its NUL, cut if it does not fit. */
+  const putText = (to: number, size: number, text: Uint8Array): void => {
+    if (size === 0) return;
+    const out = memory.slice(to, size);
+    const kept = text.subarray(0, size - 1);
+    out.set(kept);
+    out[kept.length] = 0;
   };
   return [
     helper(
@@ -63,6 +72,16 @@ export function outputHelpers(world: World): HelperRow[] {
       ),
     ),
     helper(
+      "snprintf_btf",
+      ["address", "number", "address", "number", "wide"],
+      (to, size, pointer, pointerSize, flags) => {
+        const text = shownText(world, pointer, pointerSize, flags);
+        if (typeof text === "number") return text;
+        putText(to, size, text);
+        return text.length;
+      },
+    ),
+    helper(
       "snprintf",
       ["address", "number", "address", "address", "number"],
       (to, size, format, data, length) => {
@@ -71,12 +90,7 @@ export function outputHelpers(world: World): HelperRow[] {
         const values = Array.from({ length: length >>> 3 }, (_, index) => memory.u64(data + index * 8));
         const text = formatText(memory, memory.slice(format, end - format + 1), values);
         if (text === undefined) return -EINVAL;
-        const out = memory.slice(to, size);
-        if (size > 0) {
-          const kept = text.subarray(0, size - 1);
-          out.set(kept);
-          out[kept.length] = 0;
-        }
+        putText(to, size, text);
         return text.length + 1;
       },
     ),

@@ -17,7 +17,7 @@ import { procFacts } from "./process-facts.ts";
 import type { ProcessFacts } from "./process-facts.ts";
 import { ProcessTask } from "./process-task.ts";
 import { TaskTable } from "./task-table.ts";
-import { taskBtf } from "./task-types.ts";
+import { ownBtf } from "../types/index.ts";
 import { RAW_TRACEPOINTS, RecordWriter, Tracepoints } from "./tracepoints.ts";
 import type { Tracepoint } from "./tracepoints.ts";
 import { UserProbes } from "./user-probes.ts";
@@ -52,11 +52,11 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   readonly #attached: number[] = [];
 
   readonly #arch: string;
-  readonly #facts: ProcessFacts;
+  readonly facts: ProcessFacts;
 
   constructor(arch: string, open: () => ProcessTracer, facts: ProcessFacts = procFacts) {
     this.#arch = arch;
-    this.#facts = facts;
+    this.facts = facts;
     this.#open = open;
     this.#points = new Tracepoints(arch);
     this.#probes = new UserProbes(arch);
@@ -66,7 +66,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     btf: (module) => {
       if (module !== undefined && module !== "vmlinux")
         throw new BpfkitError(`The embedded kernel has no module ${module}`, { code: "kernel/no-btf" });
-      return (this.#btf ??= taskBtf());
+      return (this.#btf ??= ownBtf());
     },
     hasBtf: (module) => module === undefined || module === "vmlinux",
     btfPath: () => "the embedded kernel's own types",
@@ -77,7 +77,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
 
   start(host: EventHost): void {
     this.#host = host;
-    this.#table = new TaskTable(host.memory, this.#facts);
+    this.#table = new TaskTable(host.memory, this.facts, () => host.structs);
   }
 
   attach(hook: Hook): Disposable | undefined {
@@ -326,7 +326,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#raiseRaw("sched_process_fork", pid, () => [this.#taskPointer(pid), this.#taskPointer(child)]);
     const point = this.#point("sched", "sched_process_fork");
     if (point) {
-      const names = [this.#task(pid).comm, this.#facts.comm(child)] as const;
+      const names = [this.#task(pid).comm, this.facts.comm(child)] as const;
       const fill = (record: RecordWriter): RecordWriter =>
         record
           .text("parent_comm", names[0])
@@ -337,9 +337,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     }
     const created = this.#point("task", "task_newtask");
     if (created)
-      this.#raise(created, pid, (record) =>
-        record.number("pid", child).text("comm", this.#facts.comm(child)),
-      );
+      this.#raise(created, pid, (record) => record.number("pid", child).text("comm", this.facts.comm(child)));
   }
 
   #executed(pid: number, former: number): void {
@@ -372,7 +370,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   }
 
   #exiting(pid: number): void {
-    const task = this.#facts.task(pid);
+    const task = this.facts.task(pid);
     this.#raiseRaw("sched_process_exit", pid, () => [this.#taskPointer(pid), task?.tgid === pid ? 1n : 0n]);
     const point = this.#point("sched", "sched_process_exit");
     if (!point) return;
@@ -410,7 +408,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     this.#probes.forget(pid);
     this.#tasks.delete(pid);
     this.#table?.end(pid);
-    this.#facts.ended?.(pid);
+    this.facts.ended?.(pid);
   }
 
   /** The tracepoint, if a program is attached to it. */
@@ -458,7 +456,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
   #task(pid: number): ProcessTask {
     const known = this.#tasks.get(pid);
     if (known) return known;
-    const task = new ProcessTask(pid, () => this.#tracer, this.#table, this.#facts);
+    const task = new ProcessTask(pid, () => this.#tracer, this.#table, this.facts);
     this.#tasks.set(pid, task);
     return task;
   }

@@ -1,8 +1,8 @@
 import type { Memory } from "../memory.ts";
 import type { ProcTask } from "./proc-files.ts";
 import type { ProcessFacts } from "./process-facts.ts";
-import { placeStructs } from "./task-types.ts";
-import type { StructPlace } from "./task-types.ts";
+import { BlockLayout, StructBlock } from "../types/index.ts";
+import type { StructPlaces } from "../types/index.ts";
 
 /** Tasks that are kept behind their end, for programs that hold pointers to them. */
 const KEPT = 512;
@@ -43,13 +43,6 @@ const NAMESPACES: readonly (readonly [member: string, part: string, file: string
 /** Numbers of states: include/linux/sched.h */
 const STATES: Readonly<Record<string, number>> = { R: 0, S: 1, D: 2, T: 4, t: 8, Z: 0, X: 0, I: 0x402 };
 
-/** Writes into one task's block. */
-interface Block {
-  readonly at: (part: string) => number;
-  readonly set: (part: string, member: string, value: number | bigint) => void;
-  readonly point: (part: string, member: string, to: number) => void;
-}
-
 interface Entry {
   readonly address: number;
   /** What was read may be out of date. */
@@ -66,21 +59,15 @@ interface Entry {
 export class TaskTable {
   readonly #memory: Memory;
   readonly #facts: ProcessFacts;
-  readonly #places: ReadonlyMap<string, StructPlace> = placeStructs();
-  readonly #offsets = new Map<string, number>();
-  readonly #blockSize: number;
+  readonly #places: () => StructPlaces;
+  #layout: BlockLayout | undefined;
   readonly #entries = new Map<number, Entry>();
   readonly #ended: number[] = [];
 
-  constructor(memory: Memory, facts: ProcessFacts) {
+  constructor(memory: Memory, facts: ProcessFacts, places: () => StructPlaces) {
     this.#memory = memory;
     this.#facts = facts;
-    let offset = 0;
-    for (const part of PARTS) {
-      this.#offsets.set(part, offset);
-      offset += Math.ceil(this.#places.get(part)!.size / 8) * 8;
-    }
-    this.#blockSize = offset;
+    this.#places = places;
   }
 
   /** Address of a thread's task_struct; 0 where there is no such thread. */
@@ -119,7 +106,7 @@ export class TaskTable {
     const task = depth > 0 ? this.#facts.task(pid) : undefined;
     if (!task) return known;
     const entry = known ?? {
-      address: this.#memory.allocate(this.#blockSize),
+      address: this.#memory.allocate(this.#blocks.size),
       stale: false,
       moved: true,
       ended: false,
@@ -135,76 +122,60 @@ export class TaskTable {
   }
 
   #write(base: number, task: ProcTask, depth: number): void {
-    const { at, set, point } = this.#block(base);
+    const block = this.#block(base);
     const parent = task.parent === 0 ? base : (this.#fill(task.parent, depth - 1)?.address ?? base);
     const leader = task.tgid === task.pid ? base : (this.#fill(task.tgid, depth - 1)?.address ?? base);
-    for (const [member, value] of taskMembers(task)) set("task_struct", member, value);
-    this.#text(at("task_struct"), "task_struct", "comm", task.comm);
-    point("task_struct", "parent", parent);
-    point("task_struct", "real_parent", parent);
-    point("task_struct", "group_leader", leader);
-    point("task_struct", "cred", at("cred"));
-    point("task_struct", "real_cred", at("cred"));
-    point(
+    for (const [member, value] of taskMembers(task)) block.set("task_struct", member, value);
+    block.text("task_struct", "comm", task.comm);
+    block.point("task_struct", "parent", parent);
+    block.point("task_struct", "real_parent", parent);
+    block.point("task_struct", "group_leader", leader);
+    block.point("task_struct", "cred", block.at("cred"));
+    block.point("task_struct", "real_cred", block.at("cred"));
+    block.point(
       "task_struct",
       "mm",
-      task.memory.startCode === 0n && task.memory.pages === 0n ? 0 : at("mm_struct"),
+      task.memory.startCode === 0n && task.memory.pages === 0n ? 0 : block.at("mm_struct"),
     );
-    point("task_struct", "files", at("files_struct"));
-    point("task_struct", "nsproxy", at("nsproxy"));
-    point("task_struct", "cgroups", at("css_set"));
-    for (const [member, value] of credMembers(task)) set("cred", member, value);
-    point("cred", "user_ns", at("user_namespace"));
-    for (const [member, value] of memoryMembers(task)) set("mm_struct", member, value);
-    set("files_struct", "count", 1);
-    point("files_struct", "fdt", at("fdtable"));
-    set("fdtable", "max_fds", task.descriptors);
+    block.point("task_struct", "files", block.at("files_struct"));
+    block.point("task_struct", "nsproxy", block.at("nsproxy"));
+    block.point("task_struct", "cgroups", block.at("css_set"));
+    for (const [member, value] of credMembers(task)) block.set("cred", member, value);
+    block.point("cred", "user_ns", block.at("user_namespace"));
+    for (const [member, value] of memoryMembers(task)) block.set("mm_struct", member, value);
+    block.set("files_struct", "count", 1);
+    block.point("files_struct", "fdt", block.at("fdtable"));
+    block.set("fdtable", "max_fds", task.descriptors);
   }
 
   /** Namespaces and cgroup. */
   #writePlace(base: number, pid: number): void {
-    const { at, set, point } = this.#block(base);
-    set("user_namespace", "ns.inum", this.#facts.namespace(pid, "user"));
+    const block = this.#block(base);
+    block.set("user_namespace", "ns.inum", this.#facts.namespace(pid, "user"));
     for (const [member, part, file] of NAMESPACES) {
-      point("nsproxy", member, at(part));
-      set(part, "ns.inum", this.#facts.namespace(pid, file));
+      block.point("nsproxy", member, block.at(part));
+      block.set(part, "ns.inum", this.#facts.namespace(pid, file));
     }
-    this.#writeNames(at("uts_namespace"));
+    this.#writeNames(block);
     const cgroup = this.#facts.cgroup(pid);
-    point("css_set", "dfl_cgrp", at("cgroup"));
-    point("cgroup", "kn", at("kernfs_node"));
-    set("cgroup", "level", cgroup.path.split("/").filter((word) => word !== "").length);
-    set("kernfs_node", "id", cgroup.id);
+    block.point("css_set", "dfl_cgrp", block.at("cgroup"));
+    block.point("cgroup", "kn", block.at("kernfs_node"));
+    block.set("cgroup", "level", cgroup.path.split("/").filter((word) => word !== "").length);
+    block.set("kernfs_node", "id", cgroup.id);
   }
 
-  #block(base: number): Block {
-    const at = (part: string): number => base + this.#offsets.get(part)!;
-    const set = (part: string, member: string, value: number | bigint): void =>
-      this.#set(at(part), part, member, value);
-    return { at, set, point: (part, member, to) => set(part, member, this.#memory.pointer(to)) };
+  get #blocks(): BlockLayout {
+    return (this.#layout ??= new BlockLayout(this.#places(), PARTS));
   }
 
-  #writeNames(uts: number): void {
+  #block(base: number): StructBlock {
+    return new StructBlock(this.#memory, this.#blocks, base);
+  }
+
+  #writeNames(block: StructBlock): void {
     const { node, release, version } = this.#facts.machine;
     const names = { sysname: "Linux", nodename: node, release, version };
-    for (const [member, text] of Object.entries(names))
-      this.#text(uts, "uts_namespace", `name.${member}`, text);
-  }
-
-  #set(address: number, struct: string, member: string, value: number | bigint): void {
-    const place = this.#places.get(struct)?.members.get(member);
-    if (!place) throw new Error(`No member ${struct}.${member}`);
-    const { view } = this.#memory;
-    if (place.size === 8) view.setBigUint64(address + place.offset, BigInt.asUintN(64, BigInt(value)), true);
-    else view.setInt32(address + place.offset, Number(value) | 0, true);
-  }
-
-  #text(address: number, struct: string, member: string, text: string): void {
-    const place = this.#places.get(struct)?.members.get(member);
-    if (!place) throw new Error(`No member ${struct}.${member}`);
-    const bytes = this.#memory.slice(address + place.offset, place.size);
-    bytes.fill(0);
-    bytes.set(Buffer.from(text, "latin1").subarray(0, place.size - 1));
+    for (const [member, text] of Object.entries(names)) block.text("uts_namespace", `name.${member}`, text);
   }
 }
 

@@ -14,7 +14,14 @@ import {
   opcodeOf,
 } from "../../../isa/index.ts";
 import type { Insn } from "../../../isa/index.ts";
-import { BPF_FUNC, BPF_PROG_TYPE, ERRNO, STRUCT, helperPrototypes } from "../../../uapi/index.ts";
+import {
+  BPF_ATTACH_TYPE,
+  BPF_FUNC,
+  BPF_PROG_TYPE,
+  ERRNO,
+  STRUCT,
+  helperPrototypes,
+} from "../../../uapi/index.ts";
 import type { BpfHelperName } from "../../../uapi/index.ts";
 import type { BpfAttr } from "../../index.ts";
 import { KernelFailure, failure } from "../kernel-object.ts";
@@ -23,9 +30,12 @@ import { allowsHelper } from "../helpers/allowed.ts";
 import { KFUNC_BASE, MISSING_FUNCTION, kfuncNumber } from "../helpers/kfunc-names.ts";
 import type { Executable } from "../vm/index.ts";
 import type { World } from "../world.ts";
+import { iteratorTarget } from "./attach-target.ts";
 import { BtfObject } from "./btf-object.ts";
 import { coverageOf } from "./coverage.ts";
 import { BpfProgram, isGplCompatible } from "./program.ts";
+
+type Attr = BpfAttr["PROG_LOAD"];
 
 const MAX_INSNS = 1_000_000;
 const MOST_TYPES = Math.max(...Object.values(BPF_PROG_TYPE));
@@ -58,7 +68,7 @@ const HELPER_NAMES: ReadonlyMap<number, BpfHelperName> = new Map(
  * PROG_LOAD: resolves maps, variables and kernel functions to addresses and hands the program to the machine.
  * @throws KernelFailure with a log that says what is wrong with the program
  */
-export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgram {
+export function loadProgram(world: World, attr: Attr): BpfProgram {
   const { prog_type, license, prog_flags = 0, prog_name = "", expected_attach_type = 0 } = attr;
   if ((prog_flags & ~KNOWN_FLAGS) !== 0) throw failure("EINVAL");
   // The kernel is told how many whole ones there are.
@@ -66,6 +76,7 @@ export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgra
   if (count === 0 || count > MAX_INSNS) throw failure("E2BIG");
   if (!/^[\w.]*$/.test(prog_name)) throw failure("EINVAL");
   if (prog_type <= BPF_PROG_TYPE.UNSPEC || prog_type > MOST_TYPES) throw failure("EINVAL");
+  checkTarget(world, attr);
   const insns = decode(attr.insns.subarray(0, count * 8));
   const functionInfo = records(attr.func_info, attr.func_info_rec_size, STRUCT.bpf_func_info.size);
   const lineInfo = records(attr.line_info, attr.line_info_rec_size, STRUCT.bpf_line_info.size);
@@ -104,6 +115,13 @@ export function loadProgram(world: World, attr: BpfAttr["PROG_LOAD"]): BpfProgra
   });
 }
 
+/** What a program is for must be there (check_attach_btf_id in kernel/bpf/verifier.c). */
+function checkTarget(world: World, { prog_type, expected_attach_type, attach_btf_id = 0 }: Attr): void {
+  const iterator = prog_type === BPF_PROG_TYPE.TRACING && expected_attach_type === BPF_ATTACH_TYPE.TRACE_ITER;
+  if (iterator && iteratorTarget(world, attach_btf_id) === undefined)
+    throw failure("EINVAL", `attach_btf_id ${attach_btf_id} is no iterator\n`);
+}
+
 /** @throws KernelFailure for what the machine cannot run */
 function prepare(
   world: World,
@@ -128,10 +146,10 @@ class Resolving {
   /** The program may hold pointers by BTF type. */
   typed = false;
   readonly #world: World;
-  readonly #attr: BpfAttr["PROG_LOAD"];
+  readonly #attr: Attr;
   readonly #source: readonly Insn[];
 
-  constructor(world: World, attr: BpfAttr["PROG_LOAD"], insns: readonly Insn[]) {
+  constructor(world: World, attr: Attr, insns: readonly Insn[]) {
     this.#world = world;
     this.#attr = attr;
     this.#source = insns;
@@ -237,7 +255,7 @@ class Resolving {
     const name = HELPER_NAMES.get(insn.imm);
     if (name === undefined || insn.imm === 0) throw this.#refuse(slot, `invalid func unknown#${insn.imm}`);
     if (!this.#world.hasHelper(insn.imm)) throw this.#refuse(slot, `unknown func bpf_${name}#${insn.imm}`);
-    if (!allowsHelper(this.#attr.prog_type, insn.imm))
+    if (!allowsHelper(this.#attr.prog_type, this.#attr.expected_attach_type ?? 0, insn.imm))
       throw this.#refuse(slot, `program of this type cannot use helper bpf_${name}#${insn.imm}`);
     if (helperPrototypes(name)[0]?.gplOnly && !isGplCompatible(this.#attr.license))
       throw this.#refuse(slot, "cannot call GPL-restricted function from non-GPL compatible program");
@@ -255,7 +273,7 @@ class Resolving {
 
   #functionName(id: number): string | undefined {
     const types = this.#world.kernelTypes();
-    return types?.has(id) && types.kind(id) === BtfKind.Func ? types.name(id) : undefined;
+    return types.has(id) && types.kind(id) === BtfKind.Func ? types.name(id) : undefined;
   }
 
   #refuse(slot: number, text: string): KernelFailure {

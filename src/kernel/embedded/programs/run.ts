@@ -1,4 +1,5 @@
 import type { Task } from "../events/task.ts";
+import type { SeqFile } from "../iterators/seq-file.ts";
 import type { Memory } from "../memory.ts";
 import type { PacketContext } from "./packet.ts";
 import type { BpfProgram } from "./program.ts";
@@ -13,6 +14,8 @@ export interface Run {
   /** What bpf_get_attach_cookie says. */
   readonly cookie?: bigint;
   readonly packet?: PacketContext | undefined;
+  /** Where an iterator's program writes. */
+  readonly output?: SeqFile;
   /** What programs of cgroups read and set beside their context. */
   readonly state?: HookState;
 }

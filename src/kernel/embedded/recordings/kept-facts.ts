@@ -1,5 +1,6 @@
 import { taskChange } from "../../../recording/index.ts";
 import type { TaskChange, TaskEndEntry, TaskEntry } from "../../../recording/index.ts";
+import type { Mapping, OpenFile } from "../processes/proc-belongings.ts";
 import type { Cgroup, ProcTask } from "../processes/proc-files.ts";
 import type { MachineNames, ProcessFacts } from "../processes/process-facts.ts";
 import { NAMESPACE_KINDS, namespaceField, toRecord } from "./task-record.ts";
@@ -55,6 +56,19 @@ export class KeptFacts implements ProcessFacts {
     const field = namespaceField(kind);
     if (field) this.#keep(pid, { [field]: inode });
     return inode;
+  }
+
+  // These are not kept: of a recording nobody iterates over them.
+  threads(): readonly number[] {
+    return this.#inner.threads?.() ?? [];
+  }
+
+  files(pid: number): readonly OpenFile[] {
+    return this.#inner.files?.(pid) ?? [];
+  }
+
+  mappings(pid: number): readonly Mapping[] {
+    return this.#inner.mappings?.(pid) ?? [];
   }
 
   ended(pid: number): void {

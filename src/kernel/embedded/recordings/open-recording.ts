@@ -35,7 +35,7 @@ export function openRecordingKernel(
   const realtime = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - start;
   const clock = new EventClock(start, { realtime, boottime: 0n, tai: realtime }, () => void kernel.settle());
   const facts = new KeptFacts(procFacts);
-  const { pid, uid, gid, comm, cgroupId } = ownTask();
+  const { pid, uid, gid, comm, cgroupId } = ownTask(() => 0);
   const seed = Math.floor(Math.random() * 2 ** 32);
   const processes = new RecordingSource(new ProcessSource(process.arch, open, facts), {
     writer,

@@ -37,6 +37,11 @@ export class RecordedFacts implements ProcessFacts {
     return record && !this.#ended.has(pid) ? fromRecord(pid, record) : undefined;
   }
 
+  /** Those that have not ended, as far as the recording has told of them. */
+  threads(): readonly number[] {
+    return [...this.#known.keys()].filter((pid) => !this.#ended.has(pid)).sort((a, b) => a - b);
+  }
+
   comm(pid: number): string {
     return this.last(pid).comm ?? "";
   }

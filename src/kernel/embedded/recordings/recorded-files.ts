@@ -3,8 +3,8 @@ import { parseTracepointFormat } from "../../../object/index.ts";
 import type { TracepointField } from "../../../object/index.ts";
 import type { HostFiles } from "../../index.ts";
 import { PROBE_PMU } from "../events/perf-event.ts";
-import { taskBtf } from "../processes/task-types.ts";
 import type { Tracepoints } from "../processes/tracepoints.ts";
+import { ownBtf } from "../types/index.ts";
 import { CALL_ENTRY, CALL_EXIT, viewOf } from "./derived-events.ts";
 import type { RecordedFacts } from "./recorded-facts.ts";
 
@@ -61,7 +61,7 @@ export class RecordedFiles implements Partial<HostFiles> {
   btf(module?: string): Uint8Array {
     if (module !== undefined && module !== "vmlinux")
       throw new BpfkitError(`The recording has no types of the module ${module}`, { code: "kernel/no-btf" });
-    return (this.#btf ??= taskBtf());
+    return (this.#btf ??= ownBtf());
   }
 
   hasBtf(module?: string): boolean {

@@ -14,6 +14,7 @@ import type {
 } from "../../index.ts";
 import { hookName } from "../events/index.ts";
 import { readText } from "../processes/proc-files.ts";
+import type { ProcessFacts } from "../processes/process-facts.ts";
 import { Tracepoints } from "../processes/tracepoints.ts";
 import type { EventHost, EventSource, Hook, RaiseOptions, Task } from "../events/index.ts";
 import { CallMemory } from "./call-memory.ts";
@@ -85,6 +86,7 @@ type RecordedSource = EventSource & ProcessHost & Disposable;
 /** An event source that keeps what another one raises, and what programs see meanwhile. */
 export class RecordingSource implements EventSource, ProcessHost, Disposable {
   readonly files: Partial<HostFiles>;
+  readonly facts?: ProcessFacts;
   readonly #inner: RecordedSource;
   readonly #options: RecordingOptions;
   readonly #memory: CallMemory;
@@ -107,6 +109,7 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
     this.#inner = inner;
     this.#options = options;
     this.files = inner.files ?? {};
+    if (inner.facts) this.facts = inner.facts;
     this.#memory = new CallMemory(options.snap);
     this.#points = new Tracepoints(options.environment.arch);
   }
@@ -115,6 +118,9 @@ export class RecordingSource implements EventSource, ProcessHost, Disposable {
     this.#host = host;
     this.#inner.start({
       memory: host.memory,
+      get structs() {
+        return host.structs;
+      },
       raise: (hook, context, options) => this.#raise(hook, context, options),
       get waiting() {
         return host.waiting;

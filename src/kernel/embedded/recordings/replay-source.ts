@@ -107,9 +107,13 @@ export class ReplaySource implements EventSource, ProcessHost, Disposable {
     return this.#lost;
   }
 
+  get facts(): RecordedFacts {
+    return this.#facts;
+  }
+
   start(host: EventHost): void {
     this.#host = host;
-    this.#table = new TaskTable(host.memory, this.#facts);
+    this.#table = new TaskTable(host.memory, this.#facts, () => host.structs);
     this.#forms = new EventForms({
       arch: this.#options.reader.environment.arch,
       hooks: this.#hooks,

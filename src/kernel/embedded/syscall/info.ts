@@ -4,6 +4,7 @@ import type { FieldLayout, StructName } from "../../../uapi/index.ts";
 import type { InfoPointer } from "../../index.ts";
 import type { Hook } from "../events/index.ts";
 import { Link } from "../events/link.ts";
+import { IteratorLink } from "../iterators/index.ts";
 import { failure } from "../kernel-object.ts";
 import type { KernelObject } from "../kernel-object.ts";
 import { BpfMap } from "../maps/index.ts";
@@ -34,7 +35,7 @@ export function objectInfo(
   info: Uint8Array,
   pointers: readonly InfoPointer[],
 ): number {
-  const { struct, fields, arrays } = describe(world, world.descriptors.object(fd));
+  const { struct, fields, arrays } = describe(world.descriptors.object(fd));
   const { size, fields: layouts } = STRUCT[struct];
   const layout: Readonly<Record<string, FieldLayout>> = layouts;
   const out = new Uint8Array(size);
@@ -64,11 +65,11 @@ function writeField(out: Uint8Array, layout: FieldLayout, value: number | bigint
   view.setUint32(offset, Number(value) >>> 0, true);
 }
 
-function describe(world: World, object: KernelObject): Info {
+function describe(object: KernelObject): Info {
   if (object instanceof BpfMap) return mapInfo(object);
   if (object instanceof BpfProgram) return programInfo(object);
   if (object instanceof BtfObject) return btfInfo(object);
-  if (object instanceof Link) return linkInfo(world, object);
+  if (object instanceof Link) return linkInfo(object);
   throw failure("EINVAL");
 }
 
@@ -144,12 +145,26 @@ function btfInfo(object: BtfObject): Info {
   };
 }
 
-function linkInfo(_world: World, link: Link): Info {
+function linkInfo(link: Link): Info {
   const { attachment, type, attachType } = link;
   const common = { type, id: link.id, prog_id: attachment?.program.id ?? 0 };
   if (!attachment) return { struct: "bpf_link_info", fields: common, arrays: [] };
+  if (link instanceof IteratorLink) return iteratorInfo(link, common);
   const { fields, arrays } = hookInfo(attachment.hook, type, attachType, attachment.cookie);
   return { struct: "bpf_link_info", fields: { ...common, ...fields }, arrays };
+}
+
+function iteratorInfo({ target, scope }: IteratorLink, common: Info["fields"]): Info {
+  const limits = {
+    ...(scope.kind === "map" && { "iter.map.map_id": scope.map.id }),
+    ...(scope.kind === "thread" && { "iter.task.tid": scope.pid }),
+    ...(scope.kind === "process" && { "iter.task.pid": scope.pid }),
+  };
+  return {
+    struct: "bpf_link_info",
+    fields: { ...common, ...limits },
+    arrays: [text("iter.target_name", "iter.target_name_len", target)],
+  };
 }
 
 function hookInfo(
@@ -199,6 +214,8 @@ function hookInfo(
         },
         arrays: [],
       };
+    case "iterator":
+      return { fields: {}, arrays: [] };
     case "target":
       return { fields: targetInfo(hook.target, type, attachType), arrays: [] };
   }

@@ -1,11 +1,13 @@
 import { BPF_ATTACH_TYPE, BPF_FD_TYPE, BPF_LINK_TYPE, BPF_PROG_TYPE, ERRNO } from "../../../uapi/index.ts";
-import type { Fd } from "../../index.ts";
+import type { BpfAttr, Fd } from "../../index.ts";
 import type { Hook } from "../events/index.ts";
 import { Link } from "../events/link.ts";
 import type { Attachment } from "../events/link.ts";
 import { PerfEvent } from "../events/perf-event.ts";
+import { EVERYTHING, ITERATOR_TARGETS, IteratorLink, IteratorReader } from "../iterators/index.ts";
 import { KernelFailure, failure } from "../kernel-object.ts";
 import { ENOTSUPP } from "../maps/index.ts";
+import { iteratorTarget } from "../programs/attach-target.ts";
 import { BpfProgram } from "../programs/program.ts";
 import type { World } from "../world.ts";
 import type { Commands } from "./command.ts";
@@ -38,6 +40,8 @@ export const linkCommands: Commands = {
       const cookie = attr["perf_event.bpf_cookie"] ?? 0n;
       return makeLink(world, program, event.hook(), BPF_LINK_TYPE.PERF_EVENT, attach_type, cookie);
     }
+    if (program.type === BPF_PROG_TYPE.TRACING && program.attachType === BPF_ATTACH_TYPE.TRACE_ITER)
+      return iteratorLink(world, program, attr);
     if (program.type === BPF_PROG_TYPE.TRACING || program.type === BPF_PROG_TYPE.LSM)
       return traceLink(world, program, attr["tracing.cookie"] ?? 0n);
     const type = TARGET_LINKS.get(program.type);
@@ -64,13 +68,14 @@ export const linkCommands: Commands = {
     const link = world.descriptors.get(link_fd, Link);
     const program = world.descriptors.get(new_prog_fd, BpfProgram);
     const { attachment } = link;
-    // Only links of cgroups, interfaces and namespaces can be given another program.
-    if (!attachment || attachment.hook.kind !== "target") throw failure("EINVAL");
+    // Only links of cgroups, interfaces, namespaces and iterators can be given another program.
+    if (!attachment || !UPDATABLE.has(attachment.hook.kind)) throw failure("EINVAL");
     if ((flags & REPLACE) !== 0) {
       if (old_prog_fd === undefined) throw failure("EINVAL");
       if (world.descriptors.get(old_prog_fd, BpfProgram) !== attachment.program) throw failure("EPERM");
     } else if (old_prog_fd !== undefined) throw failure("EINVAL");
     if (program.type !== attachment.program.type) throw failure("EINVAL");
+    if (link instanceof IteratorLink && !isForTheSame(program, attachment.program)) throw failure("EINVAL");
     attachment.program.release();
     attachment.program = program.hold();
   },
@@ -123,8 +128,12 @@ export const linkCommands: Commands = {
     };
   },
 
-  ITER_CREATE: () => {
-    throw failure("EOPNOTSUPP");
+  ITER_CREATE: (world, { link_fd, flags = 0 }) => {
+    if (flags !== 0) throw failure("EINVAL");
+    const link = world.descriptors.get(link_fd, Link);
+    const { attachment } = link;
+    if (!(link instanceof IteratorLink) || !attachment) throw failure("EINVAL");
+    return world.descriptors.open(new IteratorReader(world, attachment.program, link.target, link.scope));
   },
 };
 
@@ -143,11 +152,39 @@ function makeLink(
   return world.descriptors.open(link);
 }
 
+const UPDATABLE: ReadonlySet<Hook["kind"]> = new Set<Hook["kind"]>(["target", "iterator"]);
+
+function isForTheSame(program: BpfProgram, other: BpfProgram): boolean {
+  return (
+    program.attachType === other.attachType && program.definition.attachBtfId === other.definition.attachBtfId
+  );
+}
+
+/** bpf_iter_link_attach: what the program goes over is in its own type. */
+function iteratorLink(world: World, program: BpfProgram, attr: BpfAttr["LINK_CREATE"]): Fd {
+  const { attach_type, target_fd = 0, iter_info = new Uint8Array(0) } = attr;
+  if (attach_type !== program.attachType || target_fd !== 0) throw failure("EINVAL");
+  if (iter_info.subarray(ITERATOR_INFO).some((byte) => byte !== 0)) throw failure("E2BIG");
+  const target = iteratorTarget(world, program.definition.attachBtfId);
+  if (target === undefined) throw failure("ENOENT");
+  const words = new Uint8Array(ITERATOR_INFO);
+  words.set(iter_info.subarray(0, ITERATOR_INFO));
+  const scope = ITERATOR_TARGETS[target].attach?.(world, [...new Uint32Array(words.buffer)]) ?? EVERYTHING;
+  const attachment = world.attachments.attach(program, { kind: "iterator", target });
+  const link = world.links.add(
+    (id) => new IteratorLink(id, attachment, target, scope, (gone) => world.links.remove(gone.id)),
+  );
+  return world.descriptors.open(link);
+}
+
+/** sizeof(union bpf_iter_link_info). */
+const ITERATOR_INFO = 16;
+
 /** A tracing program knows its own target: the BTF type that it was loaded for. */
 function traceLink(world: World, program: BpfProgram, cookie: bigint): Fd {
   const { attachType, attachBtfId } = program.definition;
   const types = world.kernelTypes();
-  if (!types?.has(attachBtfId)) throw failure("EINVAL");
+  if (!types.has(attachBtfId)) throw failure("EINVAL");
   const name = types.name(attachBtfId);
   const event = name.replace(/^btf_trace_/, "");
   const hook: Hook =

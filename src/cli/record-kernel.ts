@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import type { HookTarget } from "../attach/index.ts";
+import { BpfkitError } from "../errors.ts";
 import type { Kernel } from "../kernel/index.ts";
-import { DEFAULT_EVENTS, PROCESS_EVENTS } from "../kernel/embedded/index.ts";
-import type { AttachTarget } from "../object/index.ts";
-import { KernelRecorder } from "../recorder/index.ts";
+import { chooseTargets, DEFAULT_TARGETS, KernelRecorder, RECORDABLE_HINT } from "../recorder/index.ts";
 import { RecordingOutput, RecordingWriter } from "../recording/index.ts";
 import { Child } from "../trace/index.ts";
 import { DisposalStack } from "../util/index.ts";
@@ -28,7 +27,7 @@ export async function recordKernel(
   const { path, probes, command, pid, stop } = request;
   const ringSize = ringSizeOf(options.get("ring"), invocation);
   const snap = snapSize(options.get("snap"), invocation);
-  const targets = probes === undefined ? targetsOf(DEFAULT_EVENTS) : selected(probes, kernel, request);
+  const targets = probes === undefined ? DEFAULT_TARGETS : selected(probes, kernel, request);
   const resources = new DisposalStack();
   using _resources = resources;
   const file = resources.use(new RecordingOutput(path));
@@ -56,22 +55,15 @@ export async function recordKernel(
   return { events: writer.events, bytes: writer.bytes, lost: recorder.lost };
 }
 
-/** The probes of -e, and what tells who the others are. */
-function selected(probes: string, kernel: Kernel, request: RecordRequest): HookTarget[] {
+/** The probes of -e, and what tells who the others are. @throws BpfkitError for what cannot be recorded */
+function selected(probes: string, kernel: Kernel, request: RecordRequest): readonly HookTarget[] {
   const { plan } = compileHere(scriptOf(probes, kernel, request));
-  const chosen = plan.probes.map(({ attach: target }) => target).filter(isHook);
-  const own = targetsOf(PROCESS_EVENTS).filter(
-    (target) => !chosen.some((other) => JSON.stringify(other) === JSON.stringify(target)),
-  );
-  return [...chosen, ...own];
-}
-
-function isHook(target: AttachTarget): target is HookTarget {
-  return target.kind !== "begin" && target.kind !== "end" && target.kind !== "signal";
-}
-
-function targetsOf(events: typeof DEFAULT_EVENTS): HookTarget[] {
-  return events.flatMap((hook) => (hook.kind === "tracepoint" ? hook : []));
+  const { targets, without } = chooseTargets(kernel, plan.probes);
+  if (without.length === 0) return targets;
+  throw new BpfkitError(`Events of ${without.join(", ")} cannot be recorded`, {
+    code: "record/probe",
+    hints: [RECORDABLE_HINT],
+  });
 }
 
 async function endOf(kernel: Kernel, pid: number, resources: DisposalStack): Promise<void> {

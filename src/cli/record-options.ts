@@ -55,6 +55,10 @@ export const traceRecordingOptions: readonly OptionRow[] = [
     value: "N",
     summary: "with --replay: stop behind the event of this number (record show), and show all maps",
   },
-  { name: "record", value: "FILE", summary: "keep the raw events of the run (embedded kernel)" },
+  {
+    name: "record",
+    value: "FILE",
+    summary: "keep the raw events of the run, also those that the script does not look at",
+  },
   snap,
 ];

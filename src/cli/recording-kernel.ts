@@ -1,11 +1,12 @@
 import type { Kernel, ProcessHost } from "../kernel/index.ts";
 import { openRecordingTracer, openReplay } from "../open-kernel.ts";
+import type { KernelRecorder } from "../recorder/index.ts";
 import { DisposalStack } from "../util/index.ts";
 import { openRecordingFile, RecordingOutput, RecordingWriter } from "../recording/index.ts";
 import { usageError, type ParsedArguments } from "./arguments.ts";
 import type { Invocation } from "./command.ts";
 import { showTimesOf } from "./recording-time.ts";
-import { whoIsLeft, type TraceKernel } from "./trace-kernel.ts";
+import { openRunningKernel, whoIsLeft, type TraceKernel } from "./trace-kernel.ts";
 import { version } from "./version.ts";
 
 /** The embedded kernel, whose events go into a file. */
@@ -48,27 +49,79 @@ export async function openRecorder(
   }
 }
 
-/** The same for a script that runs meanwhile. */
+/** The same for a script that runs meanwhile, on whichever kernel. */
 export async function recordedRun(
   path: string,
   parsed: ParsedArguments,
+  btf: string | undefined,
   invocation: Invocation,
 ): Promise<TraceKernel> {
-  if (parsed.options.get("kernel") === "linux")
-    throw usageError("Option --record is for the embedded kernel: leave --kernel out", invocation);
+  const running = await openRunningKernel(parsed, btf);
+  if (running) return recordBeside(running, path, parsed, invocation);
   const recorder = await openRecorder(path, parsed, "all", invocation);
   const { kernel, processes, writer } = recorder;
   return {
     kernel,
     processes,
     // The end is written before it is told how much there is.
-    remarks: () => {
-      const left = recorder.finish();
-      return [...left, `Recorded ${writer.events} events in ${writer.bytes} bytes: ${path}`];
-    },
+    remarks: () => [...recorder.finish(), recordedRemark(writer, path)],
     [Symbol.dispose]: () => recorder[Symbol.dispose](),
   };
 }
+
+/** Programs of a recorder beside those of the script. */
+async function recordBeside(
+  kernel: Kernel,
+  path: string,
+  { options }: ParsedArguments,
+  invocation: Invocation,
+): Promise<TraceKernel> {
+  const resources = new DisposalStack();
+  resources.use(kernel);
+  try {
+    const recorders = await import("../recorder/index.ts");
+    const snap = snapSize(options.get("snap"), invocation);
+    const writer = new RecordingWriter(resources.use(new RecordingOutput(path)));
+    const remarks: string[] = [];
+    let recorder: KernelRecorder | undefined;
+    return {
+      kernel,
+      attached(plan, pid) {
+        const { targets, without } = recorders.chooseTargets(kernel, plan.probes, true);
+        if (without.length > 0) remarks.push(`The recording has no events of ${without.join(", ")}`);
+        const command = options.get("cmd");
+        const settings = {
+          kernel,
+          writer,
+          targets,
+          pid,
+          command,
+          snap,
+          ringSize: RING_SIZE,
+          version: version(),
+        };
+        recorder = resources.use(new recorders.KernelRecorder(settings));
+      },
+      remarks() {
+        recorder?.stop();
+        const lost = recorder?.lost ?? 0n;
+        if (lost > 0n) remarks.push(`${lost} events were lost, and are not in the recording`);
+        return [...remarks, recordedRemark(writer, path)];
+      },
+      [Symbol.dispose]: () => resources[Symbol.dispose](),
+    };
+  } catch (error) {
+    resources[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function recordedRemark({ events, bytes }: RecordingWriter, path: string): string {
+  return `Recorded ${events} events in ${bytes} bytes: ${path}`;
+}
+
+/** Bytes between the kernel and the file. */
+const RING_SIZE = 16 * 1024 * 1024;
 
 const SNAP = 512;
 const MOST_SNAP = 1024 * 1024;

@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { BpfkitError } from "../errors.ts";
 import { SyscallError, type Kernel, type LeftProcesses, type ProcessHost } from "../kernel/index.ts";
 import { kernelName, openKernel, openTracingKernel } from "../open-kernel.ts";
+import type { TracePlan } from "../object/index.ts";
 import { BPF_PROG_TYPE, ERRNO } from "../uapi/index.ts";
 import type { ParsedArguments } from "./arguments.ts";
 
@@ -9,6 +10,8 @@ import type { ParsedArguments } from "./arguments.ts";
 export interface TraceKernel extends Disposable {
   readonly kernel: Kernel;
   readonly processes?: ProcessHost;
+  /** Called when the script is attached, before the command runs. */
+  readonly attached?: (plan: TracePlan, pid: number | undefined) => void;
   /** What is to be said of the run when it is over. */
   readonly remarks?: () => readonly string[];
   /** Events come as fast as they can be read, and not as they happen. */
@@ -19,18 +22,29 @@ export interface TraceKernel extends Disposable {
 
 /** The running kernel, or the embedded one where the option or BPFKIT_KERNEL asks for it, or where the running kernel refuses programs. */
 export async function openTraceKernel(
-  { options }: ParsedArguments,
+  parsed: ParsedArguments,
   btf: string | undefined,
 ): Promise<TraceKernel> {
+  const kernel = await openRunningKernel(parsed, btf);
+  return kernel
+    ? { kernel, [Symbol.dispose]: () => kernel[Symbol.dispose]() }
+    : embedded(parsed.options.get("btf"));
+}
+
+/** Undefined where the embedded kernel is asked for, or is all there is, which is said. */
+export async function openRunningKernel(
+  { options }: ParsedArguments,
+  btf: string | undefined,
+): Promise<Kernel | undefined> {
   const choice = options.get("kernel") ?? (process.env["BPFKIT_KERNEL"] || undefined);
-  if (choice !== undefined && kernelName(choice) === "embedded") return embedded(options.get("btf"));
+  if (choice !== undefined && kernelName(choice) === "embedded") return undefined;
   const kernel = await openKernel(btf === undefined ? {} : { btf });
   const fixed = choice !== undefined || options.has("info") || options.has("debug");
   const refusal = fixed ? undefined : refusalOf(kernel);
-  if (refusal === undefined) return { kernel, [Symbol.dispose]: () => kernel[Symbol.dispose]() };
+  if (refusal === undefined) return kernel;
   kernel[Symbol.dispose]();
   writeSync(2, `bpf(2) is refused here (${refusal}): running on bpfkit's embedded kernel, under ptrace\n`);
-  return embedded(options.get("btf"));
+  return undefined;
 }
 
 async function embedded(btf: string | undefined): Promise<TraceKernel> {

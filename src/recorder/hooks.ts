@@ -1,5 +1,6 @@
 import { uprobePlace, type HookTarget } from "../attach/index.ts";
 import { BpfkitError } from "../errors.ts";
+import { hookName } from "../kernel/embedded/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { parseTracepointFormat } from "../object/index.ts";
 import { BPF_PROG_TYPE } from "../uapi/index.ts";
@@ -32,6 +33,14 @@ const ROLES: Readonly<Record<string, RecordedHook["role"]>> = {
   "sched:sched_process_exit": "exit",
 };
 
+const RECORDABLE: ReadonlySet<HookTarget["kind"]> = new Set(["tracepoint", "kprobe", "uprobe"]);
+
+export const RECORDABLE_HINT = "Tracepoints, kprobes and uprobes can be recorded";
+
+export function isRecordable({ kind }: HookTarget): boolean {
+  return RECORDABLE.has(kind);
+}
+
 /** @throws BpfkitError for what cannot be recorded */
 export function recorderHook(kernel: Kernel, target: HookTarget, index: number): RecorderHook {
   const program = `record_${index}`;
@@ -43,13 +52,10 @@ export function recorderHook(kernel: Kernel, target: HookTarget, index: number):
       const contextSize = REGISTERS_SIZE[kernel.release.arch] ?? 0;
       const recorded = { program, type: BPF_PROG_TYPE.KPROBE, index, contextSize, role: "plain" } as const;
       const format = { contextSize, tracepoint: false, located: [], fixedSize: contextSize };
-      return { target, name: probeName(target), recorded, format };
+      return { target, name: hookNameOf(kernel, target), recorded, format };
     }
     default:
-      throw new BpfkitError(`Events of ${target.kind} probes cannot be recorded`, {
-        code: "record/probe",
-        hints: ["Tracepoints, kprobes and uprobes can"],
-      });
+      throw unrecordable(target);
   }
 }
 
@@ -74,7 +80,7 @@ function tracepointHook(
     (category !== "syscalls" ? "plain" : event.startsWith("sys_enter_") ? "call-entry" : "call-exit");
   return {
     target,
-    name: `tracepoint:${category}:${event}`,
+    name: hookName(target),
     recorded: {
       program,
       type: BPF_PROG_TYPE.TRACEPOINT,
@@ -89,9 +95,24 @@ function tracepointHook(
 }
 
 /** As the embedded kernel names its hooks. */
-function probeName(target: Extract<HookTarget, { kind: "kprobe" | "uprobe" }>): string {
-  if (target.kind === "kprobe")
-    return `${target.return ? "kretprobe" : "kprobe"}:${target.function}+${target.offset}`;
-  const { path, offset } = uprobePlace(target);
-  return `${target.return ? "uretprobe" : "uprobe"}:${path}:${offset}`;
+export function hookNameOf(_kernel: Kernel, target: HookTarget): string {
+  switch (target.kind) {
+    case "tracepoint":
+      return hookName(target);
+    case "kprobe":
+      return hookName({ ...target, offset: BigInt(target.offset) });
+    case "uprobe": {
+      const { path, offset } = uprobePlace(target);
+      return hookName({ kind: "uprobe", path, offset: BigInt(offset), return: target.return, pid: -1 });
+    }
+    default:
+      throw unrecordable(target);
+  }
+}
+
+function unrecordable({ kind }: HookTarget): BpfkitError {
+  return new BpfkitError(`Events of ${kind} probes cannot be recorded`, {
+    code: "record/probe",
+    hints: [RECORDABLE_HINT],
+  });
 }

@@ -66,8 +66,8 @@ export interface SessionOptions {
   readonly dryRun?: boolean;
   /** 0: none; 1, 2: the verifier's log of every program. */
   readonly logLevel?: number;
-  /** Called when everything is attached, before the command runs. */
-  readonly attached?: (object: LoadedObject) => void;
+  /** Called when everything is attached, before the command runs; `pid` is the command's, or that of `pid`. */
+  readonly attached?: (object: LoadedObject, pid: number | undefined) => void;
 }
 
 /** Milliseconds. */
@@ -193,7 +193,7 @@ export class TraceSession implements Disposable {
     // A host of processes has nothing but the command and what that starts: all of it is wanted.
     this.#attachAll(processes ? pid : (child?.pid ?? pid));
     this.#reporter.attached(this.#plan.probes.length);
-    attached?.(this.#object);
+    attached?.(this.#object, child?.pid ?? pid);
     if (dryRun) return;
     this.#pump = this.#resources.use(
       pumpRecords(kernel, this.#source, this.#handle, () => this.#afterBatch()),

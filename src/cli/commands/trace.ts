@@ -80,7 +80,7 @@ async function kernelOf(
   if (replay === undefined && record === undefined) return openTraceKernel(parsed, btf);
   const { recordedKernel, recordedRun } = await import("../recording-kernel.ts");
   return replay === undefined
-    ? recordedRun(record ?? "", parsed, invocation)
+    ? recordedRun(record ?? "", parsed, btf, invocation)
     : recordedKernel(replay, parsed, invocation);
 }
 
@@ -133,7 +133,7 @@ async function runnableOf(
 async function run(
   { object, plan }: Runnable,
   { options }: ParsedArguments,
-  { kernel, processes, remarks, replayed, progress }: TraceKernel,
+  { kernel, processes, attached, remarks, replayed, progress }: TraceKernel,
   features: Features,
   invocation: Invocation,
 ): Promise<number> {
@@ -163,7 +163,8 @@ async function run(
       ...(processes && { processes }),
       ...(pid !== undefined && { pid }),
       ...(command !== undefined && { command }),
-      attached: ({ programs }) => {
+      attached: ({ programs }, followed) => {
+        attached?.(plan, followed);
         if (options.get("debug") === "verifier") for (const { log } of programs.values()) writeSync(1, log);
         // The test suites of other tools wait for this line.
         if (process.env["__BPFTRACE_NOTIFY_PROBES_ATTACHED"])
@@ -176,7 +177,9 @@ async function run(
     using _progress = silent ? undefined : progressLine(progress);
     const { code } = await session.run();
     output.flush();
-    if (!quiet) for (const remark of remarks?.() ?? []) message(remark);
+    // Asked even if it is not said: a recorder ends here.
+    const said = remarks?.() ?? [];
+    if (!quiet) said.forEach(message);
     return code;
   } catch (error) {
     if (error instanceof OutputClosedError) return 0;

@@ -13,7 +13,7 @@ export { procFacts } from "./processes/process-facts.ts";
 export type { ProcessFacts } from "./processes/process-facts.ts";
 export { SYSCALL_TABLE } from "./processes/generated/syscalls.ts";
 export { Tracepoints } from "./processes/tracepoints.ts";
-export { CALL_ENTRY, CALL_EXIT } from "./recordings/derived-events.ts";
+export { CALL_ENTRY, CALL_EXIT, originOf } from "./recordings/derived-events.ts";
 export { MemoryImage } from "./recordings/memory-image.ts";
 export { KeptFacts } from "./recordings/kept-facts.ts";
 export { openRecordingKernel } from "./recordings/open-recording.ts";

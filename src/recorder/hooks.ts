@@ -103,7 +103,14 @@ export function hookNameOf(_kernel: Kernel, target: HookTarget): string {
       return hookName({ ...target, offset: BigInt(target.offset) });
     case "uprobe": {
       const { path, offset } = uprobePlace(target);
-      return hookName({ kind: "uprobe", path, offset: BigInt(offset), return: target.return, pid: -1 });
+      return hookName({
+        kind: "uprobe",
+        path,
+        offset: BigInt(offset),
+        return: target.return,
+        counter: 0n,
+        pid: -1,
+      });
     }
     default:
       throw unrecordable(target);

@@ -14,6 +14,12 @@ export interface KernelOptions {
    * what the environment variable BPFKIT_KERNEL says, else `linux`.
    */
   readonly kernel?: KernelName | undefined;
+  /**
+   * Of the embedded kernel: whether every access of programs is checked as they run, as no verifier looks at them
+   * before. On where it is not given; without, a program that goes wrong can harm the kernel that it runs on. `strict`
+   * also refuses to read what was deleted and stack that was never written.
+   */
+  readonly checked?: boolean | "strict" | undefined;
   /** A file with the kernel's BTF, raw or inside an ELF file, in place of the running kernel's own. */
   readonly btf?: string;
 }
@@ -35,10 +41,13 @@ export interface KernelOptions {
  * // prints true 1
  * ```
  */
-export async function openKernel({ kernel, btf }: KernelOptions = {}): Promise<Kernel> {
+export async function openKernel({ kernel, btf, checked }: KernelOptions = {}): Promise<Kernel> {
   if ((kernel ?? kernelName(process.env["BPFKIT_KERNEL"] || "linux")) === "embedded") {
     const { openEmbeddedKernel } = await import("./kernel/embedded/index.ts");
-    return openEmbeddedKernel(btf === undefined ? {} : { btf: await readBtf(btf) });
+    return openEmbeddedKernel({
+      ...(btf !== undefined && { btf: await readBtf(btf) }),
+      ...(checked !== undefined && { checked }),
+    });
   }
   const { openLinuxKernel } = await import("./kernel/linux/index.ts");
   return openLinuxKernel(btf === undefined ? {} : { btf });

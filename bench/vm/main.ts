@@ -49,12 +49,15 @@ const columns = [
   "jit",
   "interpreter",
   "checked",
+  "strict",
   ...peers.flatMap(({ name }) => [`${name} JIT`, `${name} int.`]),
 ];
 const rows: Row[] = [];
 
 using kernel = await openKernel();
-using checkedKernel = openEmbeddedKernel({ checked: true, fuel: Infinity });
+/** The embedded kernel as it is opened, and with the checks that unit tests have. */
+using checkedKernel = openEmbeddedKernel({ fuel: Infinity });
+using strictKernel = openEmbeddedKernel({ checked: "strict", fuel: Infinity });
 console.log("program".padEnd(30) + [...columns, "jit/kernel"].map((head) => head.padStart(12)).join(""));
 for (const program of BENCH_PROGRAMS.filter(isWanted)) {
   const insns = assemble(program.text);
@@ -63,15 +66,17 @@ for (const program of BENCH_PROGRAMS.filter(isWanted)) {
     machineRunner(insns, "jit"),
     machineRunner(insns, "interpreter"),
     kernelRunner("checked", checkedKernel, loadXdp(checkedKernel, insns)),
+    kernelRunner("strict", strictKernel, loadXdp(strictKernel, insns)),
     ...(await peerRunners(insns)),
   ]);
 }
 for (const { name, map, keys, text } of BENCH_MAP_PROGRAMS.filter(isWanted)) {
   const ports: readonly (readonly [string, Kernel])[] = [
     [KERNEL, kernel],
-    ["jit", openEmbeddedKernel({ mode: "jit", fuel: Infinity })],
-    ["interpreter", openEmbeddedKernel({ mode: "interpreter", fuel: Infinity })],
+    ["jit", openEmbeddedKernel({ checked: false, fuel: Infinity })],
+    ["interpreter", openEmbeddedKernel({ mode: "interpreter", checked: false, fuel: Infinity })],
     ["checked", checkedKernel],
+    ["strict", strictKernel],
   ];
   const runners = ports.map(([machine, port]) => {
     const fd = port.bpf("MAP_CREATE", map);
@@ -123,6 +128,7 @@ function summarize(): void {
   const pairs: readonly (readonly [string, string])[] = [
     ["jit", KERNEL],
     ["checked", "jit"],
+    ["strict", "jit"],
     ...peers.flatMap(({ name }): (readonly [string, string])[] => [
       ["jit", `${name} JIT`],
       ["interpreter", `${name} int.`],

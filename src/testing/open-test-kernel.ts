@@ -19,7 +19,7 @@ export interface TestKernelOptions {
    * Checks every access of programs (embedded kernel): what was deleted, never written, null or wild is an error with
    * its source line. On where it is not given.
    */
-  readonly checked?: boolean;
+  readonly checked?: boolean | "strict";
   /** Raw BTF of the kernel that programs are for. */
   readonly btf?: Uint8Array;
   /** Nanoseconds that the embedded kernel's clocks begin with. */
@@ -77,7 +77,7 @@ export async function testKernel(options: TestKernelOptions = {}): Promise<TestK
 function embeddedKernel({
   cpus = 1,
   coverage = false,
-  checked = true,
+  checked = "strict",
   btf,
   time,
 }: TestKernelOptions): TestKernel {
@@ -98,7 +98,7 @@ function embeddedKernel({
 
 async function recordedKernel(
   recording: string | Uint8Array,
-  { coverage = false, checked = true }: TestKernelOptions,
+  { coverage = false, checked = "strict" }: TestKernelOptions,
 ): Promise<TestKernel> {
   const { reader, input } =
     typeof recording === "string"

@@ -1,128 +1,177 @@
 import { BpfkitError } from "../../errors.ts";
 import { BPF_FUNC, helperPrototypes } from "../../uapi/index.ts";
 import type { BpfHelperName } from "../../uapi/index.ts";
+import { KFUNCS, KFUNC_BASE } from "./helpers/kfunc-names.ts";
+import type { KfuncName } from "./helpers/kfunc-names.ts";
+import { HEADER } from "./maps/layout.ts";
 import type { BpfMap } from "./maps/index.ts";
 import { POINTER_HIGH } from "./memory.ts";
-import type { Life, Memory } from "./memory.ts";
-import { lineAt } from "./programs/coverage.ts";
-import type { BpfProgram } from "./programs/program.ts";
-import { FRAME_SIZE } from "./vm/index.ts";
-import type { AccessChecks } from "./vm/index.ts";
+import type { Shadow } from "./shadow.ts";
+import { SHADOW } from "./vm/index.ts";
+import type { AccessChecks, ArgumentCheck, ArgumentSize, Refusal, ShadowPlace } from "./vm/index.ts";
 
-/** What the shadow says of a byte. */
-const SHADOW = { nothing: 0, live: 1, freed: 2, unwritten: 3 } as const;
+const NAMES: ReadonlyMap<number, string> = new Map<number, string>([
+  ...Object.entries(BPF_FUNC).map(([name, id]): [number, string] => [id, `bpf_${name}`]),
+  ...KFUNCS.map((name, index): [number, string] => [KFUNC_BASE + index, name]),
+]);
 
-const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(BPF_FUNC).map(([name, id]) => [id, name]));
+/** sizeof(struct bpf_dynptr), bpf_timer and bpf_iter_num. */
+const DYNPTR_SIZE = 16;
+const TIMER_SIZE = 16;
+const ITERATOR_SIZE = 8;
 
-/** Where the checker asks: who runs, and which map is at an address. */
-export interface CheckedRun {
-  program(): BpfProgram | undefined;
-  mapAt(address: number): BpfMap | undefined;
-}
+type Argument = ArgumentCheck | undefined;
+
+/** What the checked mode asks of the kernel: which map is at an address. */
+export type MapAt = (address: number) => BpfMap | undefined;
 
 /**
- * The checked mode: every access of a program against what lives in memory, as AddressSanitizer does for C. A byte of
- * shadow stands for each byte of memory.
+ * The checked mode: every access of a program against what lives in memory, as AddressSanitizer does for C. The
+ * machine compares; here is what helpers' arguments must be, and what is said of what goes wrong.
  */
 export class AccessChecker implements AccessChecks {
-  readonly #run: CheckedRun;
-  readonly #shadow: Uint8Array;
+  readonly strict: boolean;
+  readonly #shadow: Shadow;
+  readonly #mapAt: MapAt;
+  readonly #arguments = new Map<number, readonly Argument[]>();
 
-  constructor(memory: Memory, run: CheckedRun) {
-    this.#run = run;
-    this.#shadow = new Uint8Array(memory.size);
+  constructor(shadow: Shadow, strict: boolean, mapAt: MapAt) {
+    this.#shadow = shadow;
+    this.strict = strict;
+    this.#mapAt = mapAt;
   }
 
-  mark(address: number, size: number, life: Life): void {
-    this.#shadow.fill(SHADOW[life], address, address + size);
+  get place(): ShadowPlace {
+    return this.#shadow.place;
   }
 
-  /** A function's frame: nothing in it was written yet. */
-  enter(top: bigint): void {
-    const end = Number(top & 0xffffffffn);
-    this.#shadow.fill(SHADOW.unwritten, end - FRAME_SIZE, end);
+  argumentsOf(helper: number): readonly Argument[] {
+    const known = this.#arguments.get(helper);
+    if (known) return known;
+    const found = helper >= KFUNC_BASE ? kfuncArguments(helper) : helperArguments(helper);
+    this.#arguments.set(helper, found);
+    return found;
   }
 
-  load(pointer: bigint, size: number, slot: number): void {
-    this.#check(pointer, size, slot, "read", true);
+  isMap(address: number, writes: boolean): boolean {
+    const map = this.#mapAt(address);
+    return map !== undefined && (!writes || map.sharedAs === "live");
   }
 
-  store(pointer: bigint, size: number, slot: number): void {
-    const address = this.#check(pointer, size, slot, "write", false);
-    this.#written(address, size);
+  isThere(address: number, size: number, writes: boolean): boolean {
+    return address >= 0 && this.#shadow.isThere(address, size, writes);
   }
 
-  /** What a helper is going to read and write, by its prototype. */
-  call(id: number, slot: number, ...values: readonly bigint[]): void {
-    const name = NAMES.get(id);
-    // The table's keys are the names of helpers.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const prototype = name === undefined ? undefined : helperPrototypes(name as BpfHelperName)[0];
-    if (!prototype) return;
-    let map: BpfMap | undefined;
-    prototype.arguments.forEach((type, index) => {
-      const pointer = values[index] ?? 0n;
-      if (type.startsWith("CONST_MAP_PTR")) map = this.#run.mapAt(Number(pointer & 0xffffffffn));
-      const size = sizeOf(type, map, prototype.arguments[index + 1], values[index + 1]);
-      if (size === undefined || size <= 0 || (pointer === 0n && type.includes("NULL"))) return;
-      const writes = type.includes("UNINIT") || type.includes("MEM_WRITE");
-      const address = this.#check(
-        pointer,
-        size,
-        slot,
-        `let bpf_${name} ${writes ? "write" : "read"}`,
-        !writes,
-      );
-      if (writes) this.#written(address, size);
-    });
+  headerField(address: number, field: number): number {
+    const definition = this.#mapAt(address)?.definition;
+    return (field === HEADER.keySize ? definition?.keySize : definition?.valueSize) ?? 0;
   }
 
-  #written(address: number, size: number): void {
-    this.#shadow.fill(SHADOW.live, address, address + size);
+  valueOf(address: number): { readonly size: number; readonly writable: boolean } | undefined {
+    const map = this.#mapAt(address);
+    if (!map?.givesValues) return undefined;
+    return { size: map.definition.valueSize, writable: map.sharedAs === "live" };
   }
 
-  #check(pointer: bigint, size: number, slot: number, what: string, reads: boolean): number {
+  refuse({ pointer, size, insn, slot, argument, lineAt }: Refusal): never {
     const bits = BigInt.asUintN(64, pointer);
-    const high = Number(bits >> 32n) | 0;
-    const address = Number(bits & 0xffffffffn);
-    // Packets' bounds are 32 bits of their contexts.
-    if (high !== POINTER_HIGH && high !== 0) throw this.#fault(bits, size, slot, what, "that is no pointer");
-    for (let at = address; at < address + size; at++) {
-      const state = this.#shadow[at];
-      if (state === SHADOW.live || (state === SHADOW.unwritten && !reads)) continue;
-      throw this.#fault(bits, size, slot, what, reasonOf(address, state));
+    const check = argument === 0 ? undefined : this.argumentsOf(insn.imm)[argument - 1];
+    const place = lineAt?.(slot) ?? `instruction ${slot}`;
+    const name = NAMES.get(insn.imm) ?? `function ${insn.imm}`;
+    if (check && check.is !== "memory") {
+      const what = check.is === "map" && check.writes ? "map that programs may change" : WHAT[check.is];
+      const text = `gave ${name} 0x${bits.toString(16)}: that is no ${what} (${place})`;
+      throw new BpfkitError(text, { code: "vm/checked" });
     }
-    return address;
-  }
-
-  #fault(pointer: bigint, size: number, slot: number, what: string, reason: string): BpfkitError {
-    const program = this.#run.program();
-    const line = program && lineAt(program, slot);
-    const place = line ? `${line.file}:${line.line}: ${line.text.trim()}` : `instruction ${slot}`;
-    return new BpfkitError(`${what} of ${size} bytes at 0x${pointer.toString(16)}: ${reason} (${place})`, {
+    const reads = check ? !check.writes : isLoad(insn.code);
+    const what = check ? `let ${name} ${reads ? "read" : "write"}` : reads ? "read" : "write";
+    const reason = this.#reason(bits, size, reads);
+    throw new BpfkitError(`${what} of ${size} bytes at 0x${bits.toString(16)}: ${reason} (${place})`, {
       code: "vm/checked",
       hints: reason === REASON_NULL ? ["Compare what lookups return with NULL before it is used"] : [],
     });
   }
+
+  #reason(pointer: bigint, size: number, reads: boolean): string {
+    const high = Number(pointer >> 32n) | 0;
+    const address = Number(pointer & 0xffffffffn);
+    // Packets' bounds are 32 bits of their contexts.
+    if (high !== POINTER_HIGH && high !== 0) return "that is no pointer";
+    for (let at = address; at < address + size; at++) {
+      const state = this.#shadow.at(at);
+      if (state === SHADOW.live || state === (reads ? SHADOW.readonly : SHADOW.unwritten)) continue;
+      if (state === SHADOW.readonly) return "that may only be read";
+      if (state === SHADOW.freed) return "it was freed or deleted";
+      if (state === SHADOW.unwritten) return "the stack there was never written";
+      if (state === SHADOW.dynptr) return "that is a dynptr";
+      break;
+    }
+    return address < 0x100 ? REASON_NULL : "nothing lives there";
+  }
 }
 
 const REASON_NULL = "a null pointer";
+const WHAT = { map: "map", record: "reserved record of a ring buffer", dynptr: "dynptr" } as const;
 
-function reasonOf(address: number, state: number | undefined): string {
-  if (state === SHADOW.freed) return "it was freed or deleted";
-  if (state === SHADOW.unwritten) return "the stack there was never written";
-  return address < 0x100 ? REASON_NULL : "nothing lives there";
+/** Loads are class LDX; atomics are told as writes. */
+function isLoad(code: number): boolean {
+  return (code & 7) === 1;
 }
 
-/** How many bytes an argument points to; undefined where it is no memory of the program. */
-function sizeOf(
-  type: string,
-  map: BpfMap | undefined,
-  next: string | undefined,
-  nextValue: bigint | undefined,
-): number | undefined {
-  if (type.startsWith("PTR_TO_MAP_KEY")) return map?.definition.keySize;
-  if (type.startsWith("PTR_TO_MAP_VALUE")) return map?.definition.valueSize;
+/** Helpers that a map must not be given to that programs may only read. */
+const CHANGES: ReadonlySet<number> = new Set([
+  BPF_FUNC.map_update_elem,
+  BPF_FUNC.map_delete_elem,
+  BPF_FUNC.map_push_elem,
+  BPF_FUNC.map_pop_elem,
+]);
+
+function memory(size: ArgumentSize, writes: boolean, nullable = false): ArgumentCheck {
+  return { is: "memory", size, writes, nullable };
+}
+
+function fixed(bytes: number, writes: boolean): ArgumentCheck {
+  return memory({ is: "fixed", bytes }, writes);
+}
+
+function helperArguments(id: number): readonly Argument[] {
+  const name = Object.entries(BPF_FUNC).find(([, number]) => number === id)?.[0];
+  if (name === undefined) return [];
+  // The table's keys are the names of helpers.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const types = helperPrototypes(name as BpfHelperName)[0]?.arguments ?? [];
+  return types.map((type, index) =>
+    type === "CONST_MAP_PTR" ? { is: "map", writes: CHANGES.has(id) } : argumentOf(types, type, index),
+  );
+}
+
+/** By enum bpf_arg_type; undefined for what helpers themselves look at. */
+function argumentOf(types: readonly string[], type: string, index: number): Argument {
+  const writes = type.includes("UNINIT") || type.includes("MEM_WRITE");
+  const nullable = type.includes("NULL");
+  if (type.startsWith("PTR_TO_RINGBUF_MEM")) return { is: "record" };
+  if (type.startsWith("PTR_TO_DYNPTR")) return writes ? fixed(DYNPTR_SIZE, true) : { is: "dynptr" };
+  if (type.startsWith("PTR_TO_TIMER")) return fixed(TIMER_SIZE, true);
+  if (type === "KPTR_XCHG_DEST") return fixed(8, true);
+  if (type.startsWith("PTR_TO_FIXED_SIZE_MEM")) return writes ? fixed(8, true) : undefined;
+  const map = types.findIndex((other) => other === "CONST_MAP_PTR") + 1;
+  if (type.startsWith("PTR_TO_MAP_KEY") && map > 0)
+    return memory({ is: "map", register: map, field: HEADER.keySize }, false);
+  if (type.startsWith("PTR_TO_MAP_VALUE") && map > 0)
+    return memory({ is: "map", register: map, field: HEADER.valueSize }, writes, nullable);
   if (!type.startsWith("PTR_TO_MEM") && !type.startsWith("PTR_TO_UNINIT_MEM")) return undefined;
-  return next?.startsWith("CONST_SIZE") ? Number(BigInt.asIntN(32, nextValue ?? 0n)) : undefined;
+  if (types[index + 1]?.startsWith("CONST_SIZE") !== true) return undefined;
+  return memory({ is: "argument", register: index + 2 }, writes, nullable);
+}
+
+/** Which kernel functions write through their first argument. */
+const ITERATOR_ARGUMENTS: ReadonlySet<KfuncName> = new Set([
+  "bpf_iter_num_new",
+  "bpf_iter_num_next",
+  "bpf_iter_num_destroy",
+]);
+
+function kfuncArguments(id: number): readonly Argument[] {
+  const name = KFUNCS[id - KFUNC_BASE];
+  return name !== undefined && ITERATOR_ARGUMENTS.has(name) ? [fixed(ITERATOR_SIZE, true)] : [];
 }

@@ -7,7 +7,7 @@ import { openEmbeddedKernel } from "./index.ts";
 import type { EmbeddedKernel } from "./index.ts";
 
 function withKernel(use: (kernel: EmbeddedKernel, hash: Fd) => void): void {
-  using kernel = openEmbeddedKernel({ checked: true, memory: 4 << 20 });
+  using kernel = openEmbeddedKernel({ checked: "strict", memory: 4 << 20 });
   use(
     kernel,
     kernel.bpf("MAP_CREATE", { map_type: BPF_MAP_TYPE.HASH, key_size: 4, value_size: 8, max_entries: 4 }),

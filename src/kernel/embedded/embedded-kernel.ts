@@ -62,10 +62,12 @@ export interface EmbeddedKernelOptions {
   /** Counts how often each instruction of each program runs. */
   readonly coverage?: boolean;
   /**
-   * Checks every access of programs, and of helpers for them, against what lives in memory: use of what was deleted,
-   * reads of the stack that was never written, null and wild pointers are `vm/checked`, with the source line.
+   * Checks every access of programs, and of helpers for them, against what lives in memory: null and wild pointers,
+   * and what lies behind an object, are `vm/checked`, with the source line, and nothing happens to the kernel. On where
+   * it is not given. `strict` also refuses what Linux lets privileged programs do, though they hardly mean it: use of
+   * what was deleted, reads of the stack that was never written.
    */
-  readonly checked?: boolean;
+  readonly checked?: boolean | "strict";
   /** 32 random bits, in place of the machine's. */
   readonly random?: () => number;
   /** Which kernel it says to be, in place of its own name for itself. */
@@ -87,8 +89,8 @@ export class EmbeddedKernel implements Kernel, EventHost {
 
   constructor(options: EmbeddedKernelOptions = {}) {
     const { memory = 256 * MiB, cpus = 1, source, btf } = options;
-    if ((options.coverage || options.checked) && options.mode === "interpreter")
-      throw new BpfkitError("Coverage and checks are the JIT's alone", { code: "kernel/options" });
+    if (options.coverage && options.mode === "interpreter")
+      throw new BpfkitError("Coverage is the JIT's alone", { code: "kernel/options" });
     if (memory > MOST_MEMORY || memory < MiB || !Number.isInteger(cpus) || cpus < 1)
       throw new BpfkitError(`The embedded kernel takes 1 to 2047 MiB of memory and at least one CPU`, {
         code: "kernel/options",
@@ -106,7 +108,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
         files: this.files,
         clock: options.clock ?? machineClock,
         coverage: options.coverage ?? false,
-        checked: options.checked ?? false,
+        checked: options.checked ?? true,
         print: options.print ?? (() => undefined),
         schedule: options.schedule ?? machineTimer,
         random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
@@ -256,7 +258,7 @@ export class EmbeddedKernel implements Kernel, EventHost {
     const world = this.#world;
     const object = this.#call("run", () => world.descriptors.get(program, BpfProgram));
     const { task = world.self, cpu = 0 } = options;
-    return world.memory.with(context, (address) => {
+    return world.memory.withShared(context, (address) => {
       const result = world.execute({ program: object, task, cpu, context: address });
       context.set(world.memory.slice(address, context.length));
       return result;

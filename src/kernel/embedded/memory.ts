@@ -1,11 +1,18 @@
 import { Heap } from "./heap.ts";
+import type { Shadow } from "./shadow.ts";
 
 /** Upper half of pointers: where Linux on x86-64 has its direct mapping of memory. */
 export const POINTER_HIGH: number = 0xffff8880 | 0;
 const HIGH = BigInt(POINTER_HIGH >>> 0);
 
-/** What becomes of bytes: something lives there, did so once, or never did. */
-export type Life = "live" | "freed" | "nothing";
+/** A block that is used again and again, and how many of its bytes programs may reach. */
+interface Scratch {
+  readonly address: number;
+  shared: number;
+}
+
+/** Bytes of the smallest block for scratch. */
+const LEAST_SCRATCH = 64;
 
 /**
  * The one memory that programs run in, at an address for each byte. It never grows, so that views of it stay
@@ -15,42 +22,43 @@ export class Memory {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly heap: Heap;
-  /** Told of every block that begins or ends. */
-  marks: ((address: number, size: number, life: Life) => void) | undefined;
-  #scratch: number[] = [];
+  /** In the checked mode: what programs may reach. */
+  readonly shadow: Shadow | undefined;
+  readonly #scratch: Scratch[] = [];
+  readonly #sharedScratch: Scratch[] = [];
 
-  constructor(buffer: ArrayBuffer, start: number) {
-    this.bytes = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
+  /** `size` bytes of the buffer; behind them lies the shadow, if there is one. */
+  constructor(buffer: ArrayBuffer, start: number, size: number, shadow?: Shadow) {
+    this.bytes = new Uint8Array(buffer, 0, size);
+    this.view = new DataView(buffer, 0, size);
     this.heap = new Heap(this.bytes, start);
+    this.shadow = shadow;
   }
 
   get size(): number {
     return this.bytes.length;
   }
 
-  /** Room for `size` bytes, zeroed. @throws OutOfMemoryError */
+  /** Room for `size` bytes, zeroed, that only the kernel itself uses. @throws OutOfMemoryError */
   allocate(size: number, alignment?: number): number {
-    const address = this.heap.allocate(size, alignment);
-    this.marks?.(address, size, "live");
-    return address;
+    return this.heap.allocate(size, alignment);
   }
 
-  /** Room for what only the kernel itself may touch. */
-  allocateHidden(size: number): number {
-    const address = this.allocate(size);
-    this.marks?.(address, size, "nothing");
+  /** Room that programs may read, and write unless it is said otherwise. @throws OutOfMemoryError */
+  allocateShared(size: number, as: "live" | "readonly" = "live"): number {
+    const address = this.heap.allocate(size);
+    this.shadow?.mark(address, size, as);
     return address;
   }
 
   free(address: number): void {
-    this.marks?.(address, this.heap.sizeAt(address) ?? 0, "freed");
+    this.shadow?.end(address, this.heap.sizeAt(address) ?? 0);
     this.heap.free(address);
   }
 
-  /** A copy of these bytes, for good. */
+  /** A copy of these bytes, for good, that programs may read and write. */
   store(bytes: Uint8Array): number {
-    const address = this.allocate(bytes.length);
+    const address = this.allocateShared(bytes.length);
     this.bytes.set(bytes, address);
     return address;
   }
@@ -103,16 +111,36 @@ export class Memory {
    * Runs `use` with these bytes at an address: a system call's key or value, as maps' operations want them.
    */
   with<T>(bytes: Uint8Array, use: (address: number) => T): T {
-    const known = this.#scratch.pop();
-    // The checked mode wants blocks of the very size.
-    const enough = known !== undefined && !this.marks && (this.heap.sizeAt(known) ?? 0) >= bytes.length;
-    if (known !== undefined && !enough) this.free(known);
-    const address = enough ? known : this.allocate(this.marks ? bytes.length : Math.max(bytes.length, 64));
+    const scratch = this.#take(this.#scratch, bytes.length);
+    try {
+      this.bytes.set(bytes, scratch.address);
+      return use(scratch.address);
+    } finally {
+      this.#scratch.push(scratch);
+    }
+  }
+
+  /** The same with bytes that a program may read and write: a context, a key for a callback. */
+  withShared<T>(bytes: Uint8Array, use: (address: number) => T): T {
+    const scratch = this.#take(this.#sharedScratch, bytes.length);
+    const { address } = scratch;
+    if (this.shadow && scratch.shared !== bytes.length) {
+      this.shadow.mark(address, scratch.shared, "nothing");
+      this.shadow.mark(address, bytes.length, "live");
+      scratch.shared = bytes.length;
+    }
     try {
       this.bytes.set(bytes, address);
       return use(address);
     } finally {
-      this.#scratch.push(address);
+      this.#sharedScratch.push(scratch);
     }
+  }
+
+  #take(from: Scratch[], size: number): Scratch {
+    const known = from.pop();
+    if (known && (this.heap.sizeAt(known.address) ?? 0) >= size) return known;
+    if (known) this.free(known.address);
+    return { address: this.allocate(Math.max(size, LEAST_SCRATCH)), shared: 0 };
   }
 }

@@ -4,7 +4,6 @@ import { BpfkitError } from "../../errors.ts";
 import { createMemory } from "../../wasm/index.ts";
 import type { ClockId, HostFiles } from "../index.ts";
 import { AccessChecker } from "./access-checker.ts";
-import type { CheckedRun } from "./access-checker.ts";
 import { Descriptors } from "./descriptors.ts";
 import { Attachments } from "./events/attachments.ts";
 import { ownTask } from "./events/index.ts";
@@ -12,10 +11,17 @@ import type { EventSource, Task } from "./events/index.ts";
 import { PerfEvent } from "./events/perf-event.ts";
 import type { KernelObject } from "./kernel-object.ts";
 import { KernelFailure, Registry } from "./kernel-object.ts";
-import { BpfMap, CELL, CELLS_SIZE, HashMap, ProgramArray, createFastPath } from "./maps/index.ts";
+import {
+  BpfMap,
+  CELL,
+  CELLS_SIZE,
+  HashMap,
+  ProgramArray,
+  RingBufferMap,
+  createFastPath,
+} from "./maps/index.ts";
 import type { FastPath, MapHost, TailTarget } from "./maps/index.ts";
 import { Memory, POINTER_HIGH } from "./memory.ts";
-import type { Life } from "./memory.ts";
 import { procFacts } from "./processes/process-facts.ts";
 import type { ProcessFacts } from "./processes/process-facts.ts";
 import { TaskTable } from "./processes/task-table.ts";
@@ -25,9 +31,10 @@ import { loadFromPacket } from "./programs/packet.ts";
 import { BpfProgram } from "./programs/program.ts";
 import type { Run, Runner } from "./programs/run.ts";
 import { Readiness } from "./readiness.ts";
+import { Shadow } from "./shadow.ts";
 import type { Link } from "./events/link.ts";
 import { StructPlaces } from "./types/index.ts";
-import { HEAP_START, Machine } from "./vm/index.ts";
+import { HEAP_START, Machine, STACK_START, STACK_TOP, layOutShadow } from "./vm/index.ts";
 import type { ExecutionMode, Helpers } from "./vm/index.ts";
 
 const PAGE = 65_536;
@@ -43,8 +50,8 @@ export interface WorldOptions {
   readonly source?: EventSource | undefined;
   /** Counts how often each instruction runs. */
   readonly coverage: boolean;
-  /** Checks every access of programs against what lives in memory. */
-  readonly checked: boolean;
+  /** Checks every access of programs against what lives in memory; strictly: also what the verifier lets pass. */
+  readonly checked: boolean | "strict";
   readonly clock: (id: ClockId) => bigint;
   readonly print: (text: string) => void;
   readonly random: () => number;
@@ -75,8 +82,6 @@ export class World implements MapHost, Runner {
   /** Descriptors of BPF_ENABLE_STATS that are open. */
   statsUsers = 0;
   run: Run | undefined;
-  /** In the checked mode alone. */
-  mark?: (address: number, size: number, life: Life) => void;
   #tailCalls = 0;
   readonly #maps = new Map<number, BpfMap>();
   readonly #cells: number;
@@ -87,18 +92,18 @@ export class World implements MapHost, Runner {
 
   constructor(options: WorldOptions, helpers: (world: World) => Helpers) {
     this.options = options;
-    const buffer = createMemory(Math.ceil(options.memory / PAGE));
-    this.memory = new Memory(buffer.buffer, HEAP_START);
+    const size = Math.ceil(options.memory / PAGE) * PAGE;
+    const { place, end } = layOutShadow(size);
+    const buffer = createMemory((options.checked === false ? size : end) / PAGE);
+    const shadow = options.checked === false ? undefined : new Shadow(buffer.buffer, place);
+    this.memory = new Memory(buffer.buffer, HEAP_START, size, shadow);
+    // Strictly, each function's frame is its own as it begins.
+    if (options.checked === true) shadow?.mark(STACK_START, STACK_TOP - STACK_START, "live");
     const tasks = new TaskTable(this.memory, procFacts, () => this.structs);
     const address = (): number => this.source?.task?.(process.pid)?.address ?? tasks.address(process.pid);
     this.self = options.source?.self ?? ownTask(address);
-    const checker = options.checked ? new AccessChecker(this.memory, this.#checkedRun()) : undefined;
-    if (checker) {
-      this.mark = (address, size, life) => checker.mark(address, size, life);
-      this.memory.marks = this.mark;
-    }
     this.#cells = this.memory.allocate(CELLS_SIZE);
-    this.fast = createFastPath(buffer, POINTER_HIGH, this.#cells, {
+    this.fast = createFastPath(buffer, POINTER_HIGH, this.#cells, shadow?.place, {
       lookup: (map, key) => this.mapAt(map)?.lookup(key) ?? 0,
       update: (map, key, value, flags) => this.mapAt(map)?.update(key, value, asFlags(flags)) ?? -22,
       remove: (map, key) => this.mapAt(map)?.remove(key) ?? -22,
@@ -118,7 +123,9 @@ export class World implements MapHost, Runner {
       ...(Number.isFinite(options.fuel) && { fuel: options.fuel }),
       pointerHigh: POINTER_HIGH,
       heap: this.memory,
-      checks: checker,
+      end: size,
+      checks:
+        shadow && new AccessChecker(shadow, options.checked === "strict", (address) => this.mapAt(address)),
       arrayAt: (address) => this.mapAt(address)?.inlineArray(),
       packetLoad: (_context, offset, size) =>
         this.run?.packet ? loadFromPacket(this.run.packet, offset, size) : -1n,
@@ -133,6 +140,10 @@ export class World implements MapHost, Runner {
 
   get cpus(): number {
     return this.options.cpus;
+  }
+
+  get strict(): boolean {
+    return this.options.checked === "strict";
   }
 
   get cpuCell(): number {
@@ -240,6 +251,7 @@ export class World implements MapHost, Runner {
       throw asFault(program, error);
     } finally {
       this.run = undefined;
+      if (this.memory.u32(this.#cells + CELL.reserved) !== 0) this.#discardReserved();
       if (counted) {
         program.runTime += process.hrtime.bigint() - start;
         program.runCount += BigInt(times);
@@ -264,16 +276,18 @@ export class World implements MapHost, Runner {
     return result;
   }
 
+  /** A verifier would have refused a program that leaves records reserved; their rings would end there. */
+  #discardReserved(): void {
+    this.memory.setU32(this.#cells + CELL.reserved, 0);
+    for (const map of this.mapObjects.values()) if (map instanceof RingBufferMap) map.discardReserved();
+  }
+
   #tailTarget(map: number, index: number): number {
     const array = this.mapAt(map);
     if (!(array instanceof ProgramArray) || this.#tailCalls >= MAX_TAIL_CALLS) return -1;
     const target = array.target(index >>> 0);
     if (target >= 0) this.#tailCalls++;
     return target;
-  }
-
-  #checkedRun(): CheckedRun {
-    return { program: () => this.run?.program, mapAt: (address) => this.mapAt(address) };
   }
 
   #open<T extends KernelObject>(fd: number, type: abstract new (...args: never[]) => T): T | number {

@@ -76,7 +76,7 @@ export class Attachments {
 
   #run({ program, cookie }: Attachment, context: Uint8Array, { task, cpu = 0 }: RaiseOptions): void {
     const runner = this.#runner;
-    runner.memory.with(context, (address) =>
+    runner.memory.withShared(context, (address) =>
       runner.execute({ program, task: task ?? runner.self, cpu, context: address, cookie }),
     );
   }

@@ -9,7 +9,7 @@ const { EINVAL, E2BIG, ENOMEM, EBUSY } = ERRNO;
 /** DYNPTR_MAX_SIZE. */
 const MAX_SIZE = (1 << 24) - 1;
 /** struct bpf_dynptr_kern: the data's pointer, u32 size, u32 offset. */
-const DYNPTR = { data: 0, size: 8 } as const;
+const DYNPTR = { data: 0, size: 8, bytes: 16 } as const;
 /** Samples that one drain hands over at most (BPF_MAX_USER_RINGBUF_SAMPLES). */
 const MAX_SAMPLES = 128 * 1024;
 
@@ -19,6 +19,7 @@ export function dynptrHelpers(world: World): HelperRow[] {
   const init = (dynptr: number, data: bigint, size: number): void => {
     memory.setU64(dynptr + DYNPTR.data, data);
     memory.setU64(dynptr + DYNPTR.size, BigInt(size));
+    memory.shadow?.mark(dynptr, DYNPTR.bytes, "dynptr");
   };
   const clear = (dynptr: number): void => init(dynptr, 0n, 0);
   /** Where `size` bytes at an offset of it are, or an error. */
@@ -82,8 +83,9 @@ export function dynptrHelpers(world: World): HelperRow[] {
 
   function finish(dynptr: number, flags: bigint, end: (sample: number, flags: number) => number): number {
     const sample = memory.address(memory.u64(dynptr + DYNPTR.data));
-    if (sample === undefined) return 0;
     clear(dynptr);
+    memory.shadow?.mark(dynptr, DYNPTR.bytes, world.strict ? "unwritten" : "live");
+    if (sample === undefined) return 0;
     return end(sample, Number(flags & 3n));
   }
 
@@ -91,7 +93,7 @@ export function dynptrHelpers(world: World): HelperRow[] {
   function drain(ring: UserRingBufferMap, callback: number, context: bigint): number {
     let dynptr: number;
     try {
-      dynptr = memory.allocate(16);
+      dynptr = memory.allocate(DYNPTR.bytes);
     } catch (error) {
       if (error instanceof OutOfMemoryError) return -ENOMEM;
       throw error;
@@ -102,6 +104,7 @@ export function dynptrHelpers(world: World): HelperRow[] {
         const sample = ring.nextSample();
         if (typeof sample === "number") return sample === 0 ? count : sample;
         init(dynptr, memory.pointer(sample.address), sample.size);
+        memory.shadow?.mark(sample.address, sample.size, "live");
         const stop = world.machine.callback(callback, memory.pointer(dynptr), context) !== 0n;
         ring.releaseSample(sample);
         if (stop) return count + 1;

@@ -54,8 +54,9 @@ export function socketHelpers(world: World): HelperRow[] {
       },
     ),
     helper("bind", ["address", "address", "number"], () => -EINVAL),
-    helper("sock_ops_cb_flags_set", ["address", "number"], (context, flags) => {
-      memory.setU32(context + SOCK_OPS.bpf_sock_ops_cb_flags.offset, flags & CALLBACK_FLAGS);
+    helper("sock_ops_cb_flags_set", ["address", "number"], (_context, flags) => {
+      if (!world.run) return -EINVAL;
+      memory.setU32(world.run.context + SOCK_OPS.bpf_sock_ops_cb_flags.offset, flags & CALLBACK_FLAGS);
       // Those that are not known.
       return flags & ~CALLBACK_FLAGS;
     }),

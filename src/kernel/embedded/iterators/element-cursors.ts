@@ -48,7 +48,7 @@ function arrayCursor(world: World, map: BpfMap): Cursor {
   return {
     current: () => {
       if (index >= map.definition.maxEntries) return undefined;
-      const key = world.memory.allocate(8);
+      const key = world.memory.allocateShared(8, "readonly");
       world.memory.setU32(key, index);
       return element(world, map, key, key);
     },
@@ -60,9 +60,9 @@ function arrayCursor(world: World, map: BpfMap): Cursor {
 function element(world: World, map: BpfMap, key: number, ...owned: readonly number[]): Item {
   const { memory } = world;
   const layout = new BlockLayout(world.structs, ["bpf_map"]);
-  const block = new StructBlock(memory, layout, memory.allocate(layout.size));
+  const block = new StructBlock(memory, layout, memory.allocateShared(layout.size, "readonly"));
   fillMap(map, block);
-  const copies = PER_CPU.has(map.type) ? memory.allocate(map.userValueSize) : undefined;
+  const copies = PER_CPU.has(map.type) ? memory.allocateShared(map.userValueSize) : undefined;
   if (copies !== undefined) map.read(key, memory.slice(copies, map.userValueSize), 0);
   const value = copies ?? map.lookup(key);
   return {

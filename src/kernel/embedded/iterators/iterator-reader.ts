@@ -36,9 +36,9 @@ export class IteratorReader extends KernelObject {
     this.#cursor = ITERATOR_TARGETS[target].open(world, scope);
     this.#arguments = ITERATOR_ARGUMENTS[target].length;
     const layout = new BlockLayout(world.structs, ["bpf_iter_meta", "seq_file"]);
-    this.#meta = new StructBlock(memory, layout, memory.allocate(layout.size));
+    this.#meta = new StructBlock(memory, layout, memory.allocateShared(layout.size, "readonly"));
     this.#file = new SeqFile(this.#meta.at("seq_file"));
-    this.#context = memory.allocate(this.#arguments * 8);
+    this.#context = memory.allocateShared(this.#arguments * 8, "readonly");
     this.#meta.point("bpf_iter_meta", "seq", this.#file.address);
     this.#meta.set("bpf_iter_meta", "session_id", world.nextSession());
     this.#program = program.hold();

@@ -21,7 +21,11 @@ export function idCursor<T extends KernelObject>(
       const object = found === undefined ? undefined : registry.get(found);
       if (found === undefined || !object) return undefined;
       id = found - 1;
-      const block = new StructBlock(world.memory, layout, world.memory.allocate(layout.size));
+      const block = new StructBlock(
+        world.memory,
+        layout,
+        world.memory.allocateShared(layout.size, "readonly"),
+      );
       fill(object, block);
       return {
         args: [world.memory.pointer(block.address)],

@@ -38,7 +38,7 @@ export function mappingCursor(world: World, scope: IteratorScope): Cursor {
     const mappings = world.facts.mappings?.(task.pid) ?? [];
     return mappings.map((mapping) => () => {
       const { memory } = world;
-      const block = new StructBlock(memory, layout, memory.allocate(layout.size));
+      const block = new StructBlock(memory, layout, memory.allocateShared(layout.size, "readonly"));
       const image = mapping.file && fileImage(world, mapping.file);
       const set = (member: string, value: bigint): void => block.set("vm_area_struct", member, value);
       set("vm_start", mapping.start);
@@ -96,7 +96,7 @@ function belongings(world: World, scope: IteratorScope, of: (task: Task) => read
 function fileImage(world: World, file: OpenFile): Disposable & { readonly address: number } {
   const { memory, structs, paths } = world;
   const layout = new BlockLayout(structs, FILE_PARTS);
-  const block = new StructBlock(memory, layout, memory.allocate(layout.size));
+  const block = new StructBlock(memory, layout, memory.allocateShared(layout.size, "readonly"));
   const name = Buffer.from(`${file.path.split("/").at(-1)!}\0`);
   const text = memory.store(name);
   const members: readonly (readonly [part: string, member: string, value: number | bigint])[] = [

@@ -1,5 +1,6 @@
 import { BPF_EXIST, BPF_F, BPF_NOEXIST, ERRNO } from "../../../uapi/index.ts";
 import { roundUp } from "../heap.ts";
+import type { Memory } from "../memory.ts";
 import type { InlineArray } from "../vm/index.ts";
 import { FAST, HEADER_SIZE } from "./layout.ts";
 import { BpfMap } from "./map.ts";
@@ -12,6 +13,7 @@ export class ArrayMap extends BpfMap {
   readonly #data: number;
   readonly #stride: number;
   readonly #size: number;
+  readonly #shared: SharedElements;
   readonly #next: number;
 
   constructor(host: MapHost, id: number, definition: MapDefinition) {
@@ -22,7 +24,9 @@ export class ArrayMap extends BpfMap {
     this.#size = this.#stride * maxEntries;
     if (mappable) this.#size = roundUp(this.#size, PAGE_SIZE);
     this.#data = this.memory.allocate(this.#size, mappable ? PAGE_SIZE : undefined);
+    this.#shared = new SharedElements(this.memory, this.#data, this.#size, this.sharedAs);
     this.#next = this.memory.allocate(4);
+    this.memory.shadow?.mark(this.#next, 4, "readonly");
     this.header("data", this.#data);
     this.header("stride", this.#stride);
     this.header("lookup", FAST.array);
@@ -31,7 +35,7 @@ export class ArrayMap extends BpfMap {
 
   override lookup(key: number): number {
     const index = this.memory.u32(key);
-    return index < this.definition.maxEntries ? this.#data + index * this.#stride : 0;
+    return index < this.definition.maxEntries ? this.#share(this.#data + index * this.#stride) : 0;
   }
 
   override update(key: number, value: number, flags: number): number {
@@ -61,8 +65,9 @@ export class ArrayMap extends BpfMap {
     return mappable ? { address: this.#data, size: this.#size, writable: [0, this.#size] } : undefined;
   }
 
-  override inlineArray(): InlineArray {
-    return { data: this.#data, stride: this.#stride, maxEntries: this.definition.maxEntries };
+  override inlineArray(): InlineArray | undefined {
+    const { maxEntries } = this.definition;
+    return this.#shared.all ? { data: this.#data, stride: this.#stride, maxEntries } : undefined;
   }
 
   override keyOfValue(value: number): number {
@@ -72,13 +77,21 @@ export class ArrayMap extends BpfMap {
 
   /** Where direct access to the value begins (BPF_PSEUDO_MAP_VALUE). */
   valueAddress(): number {
-    return this.#data;
+    return this.#share(this.#data);
   }
 
   override forEach(visit: (key: number, value: number) => boolean): number {
     return eachIndex(this, this.#next, this.memory, (index) =>
-      visit(this.#next, this.#data + index * this.#stride),
+      visit(this.#next, this.#share(this.#data + index * this.#stride)),
     );
+  }
+
+  #share(value: number): number {
+    return this.#shared.share(value, this.definition.valueSize);
+  }
+
+  override get givesValues(): boolean {
+    return true;
   }
 
   protected override memoryUsed(): number {
@@ -96,6 +109,7 @@ export class PerCpuArrayMap extends BpfMap {
   readonly #data: number;
   readonly #valueStride: number;
   readonly #stride: number;
+  readonly #shared: SharedElements;
   readonly #next: number;
 
   constructor(host: MapHost, id: number, definition: MapDefinition) {
@@ -103,7 +117,10 @@ export class PerCpuArrayMap extends BpfMap {
     this.#valueStride = roundUp(definition.valueSize, 8);
     this.#stride = this.#valueStride * host.cpus;
     this.#data = this.memory.allocate(this.#stride * definition.maxEntries);
+    const size = this.#stride * definition.maxEntries;
+    this.#shared = new SharedElements(this.memory, this.#data, size, this.sharedAs);
     this.#next = this.memory.allocate(4);
+    this.memory.shadow?.mark(this.#next, 4, "readonly");
     this.header("data", this.#data);
     this.header("stride", this.#stride);
     this.header("cpuStride", this.#valueStride);
@@ -115,8 +132,9 @@ export class PerCpuArrayMap extends BpfMap {
     return this.#stride;
   }
 
-  override inlineArray(): InlineArray {
+  override inlineArray(): InlineArray | undefined {
     const { maxEntries } = this.definition;
+    if (!this.#shared.all) return undefined;
     const perCpu = { cell: this.host.cpuCell, stride: this.#valueStride };
     return { data: this.#data, stride: this.#stride, maxEntries, perCpu };
   }
@@ -128,7 +146,12 @@ export class PerCpuArrayMap extends BpfMap {
   override lookupOn(key: number, cpu: number): number {
     const index = this.memory.u32(key);
     if (index >= this.definition.maxEntries || cpu >= this.host.cpus) return 0;
-    return this.#data + index * this.#stride + cpu * this.#valueStride;
+    const value = this.#data + index * this.#stride + cpu * this.#valueStride;
+    return this.#shared.share(value, this.definition.valueSize);
+  }
+
+  override get givesValues(): boolean {
+    return true;
   }
 
   override update(key: number, value: number, flags: number): number {
@@ -170,6 +193,32 @@ export class PerCpuArrayMap extends BpfMap {
   protected override dispose(): void {
     this.memory.free(this.#data);
     this.memory.free(this.#next);
+  }
+}
+
+/** Bytes of arrays whose elements are all shared with programs from the start. */
+const SHARED_AT_ONCE = 1 << 20;
+
+/**
+ * To the checked mode an array's elements are there for programs: all of a small array, and of a large one those that
+ * were looked up, since the others' memory and its shadow cost nothing. The fast path's lookups do the same.
+ */
+class SharedElements {
+  readonly all: boolean;
+  readonly #memory: Memory;
+  readonly #as: "live" | "readonly";
+
+  constructor(memory: Memory, data: number, size: number, as: "live" | "readonly") {
+    this.#memory = memory;
+    this.#as = as;
+    // The fast path knows live ones only.
+    this.all = !memory.shadow || size <= SHARED_AT_ONCE || as === "readonly";
+    if (this.all) memory.shadow?.mark(data, size, as);
+  }
+
+  share(value: number, size: number): number {
+    if (!this.all) this.#memory.shadow?.mark(value, size, this.#as);
+    return value;
   }
 }
 

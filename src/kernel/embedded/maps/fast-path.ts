@@ -1,6 +1,8 @@
 import { BPF_EXIST, BPF_NOEXIST, BPF_RB, BPF_RINGBUF, ERRNO } from "../../../uapi/index.ts";
 import { Code, WasmModule, instantiate } from "../../../wasm/index.ts";
 import type { ValueType, WasmMemory } from "../../../wasm/index.ts";
+import { SHADOW } from "../vm/index.ts";
+import type { ShadowPlace } from "../vm/index.ts";
 import { CELL, ELEMENT, FAST, HEADER, STATE } from "./layout.ts";
 
 /** What the fast paths leave to JavaScript: all take and give addresses and error numbers (negative). */
@@ -45,9 +47,10 @@ export function createFastPath(
   memory: WasmMemory,
   pointerHigh: number,
   cells: number,
+  shadow: ShadowPlace | undefined,
   slow: SlowPath,
 ): FastPath {
-  const exports = instantiate(writeModule(pointerHigh, cells), { m: { memory }, slow: { ...slow } });
+  const exports = instantiate(writeModule(pointerHigh, cells, shadow), { m: { memory }, slow: { ...slow } });
   const member = (name: string): unknown => exports.get(name);
   // The module's own types say what each function takes and gives.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
@@ -81,9 +84,15 @@ interface Place {
   readonly imports: Imports;
   readonly pointerHigh: number;
   readonly cells: number;
+  /** What is said there of elements and records, for the checked mode. */
+  readonly shadow: ShadowPlace | undefined;
 }
 
-function writeModule(pointerHigh: number, cells: number): Uint8Array<ArrayBuffer> {
+function writeModule(
+  pointerHigh: number,
+  cells: number,
+  shadow: ShadowPlace | undefined,
+): Uint8Array<ArrayBuffer> {
   const module = new WasmModule();
   module.importMemory("m", "memory", 1);
   const imported = (name: string, params: readonly ValueType[], results: readonly ValueType[]): number =>
@@ -92,6 +101,7 @@ function writeModule(pointerHigh: number, cells: number): Uint8Array<ArrayBuffer
     module,
     pointerHigh,
     cells,
+    shadow,
     imports: {
       lookup: imported("lookup", ["i32", "i32"], ["i32"]),
       update: imported("update", ["i32", "i32", "i32", "i64"], ["i32"]),
@@ -112,7 +122,9 @@ function writeModule(pointerHigh: number, cells: number): Uint8Array<ArrayBuffer
   const erase = define(place, ["i32", "i32"], ["i32"], ["i32", "i32", "i32", "i32"], (code) =>
     writeErase(code, hash, equal),
   );
-  const reserve = define(place, ["i32", "i64", "i64"], ["i32"], ["i64", "i64", "i32", "i32"], writeReserve);
+  const reserve = define(place, ["i32", "i64", "i64"], ["i32"], ["i64", "i64", "i32", "i32"], (code) =>
+    writeReserve(code, place),
+  );
   const commit = define(place, ["i32", "i32", "i32"], [], ["i32", "i32", "i32"], (code) =>
     writeCommit(code, place),
   );
@@ -129,6 +141,7 @@ function writeModule(pointerHigh: number, cells: number): Uint8Array<ArrayBuffer
     ringReserve: define(place, ["i32", "i64", "i64"], ["i64"], ["i32"], (code) => {
       code.get(2).i64(0).op("i64.ne").if().i64(0).op("return").op("end");
       code.get(0).get(1).get(2).call(reserve).tee(3).op("i32.eqz").if("i64").i64(0).op("else");
+      if (shadow) fillShadow(code, shadow, 3, () => code.get(1).op("i32.wrap_i64"));
       pushPointer(code, place, () => code.get(3));
       code.op("end");
     }),
@@ -353,13 +366,25 @@ function writeLookup(code: Code, place: Place, find: number): void {
   code.op("return").op("end");
   code.get(1).memory("i32.load").tee(3).get(0).memory("i32.load", HEADER.maxEntries).op("i32.ge_u").if();
   code.i64(0).op("return").op("end");
-  pushPointer(code, place, () => {
-    code.get(0).memory("i32.load", HEADER.data);
-    code.get(3).get(0).memory("i32.load", HEADER.stride).op("i32.mul").op("i32.add");
-    code.get(2).i32(FAST.perCpuArray).op("i32.eq").if("i32").i32(0);
-    addCpu(code, place);
-    code.op("else").i32(0).op("end").op("i32.add");
-  });
+  code.get(0).memory("i32.load", HEADER.data);
+  code.get(3).get(0).memory("i32.load", HEADER.stride).op("i32.mul").op("i32.add");
+  code.get(2).i32(FAST.perCpuArray).op("i32.eq").if("i32").i32(0);
+  addCpu(code, place);
+  code.op("else").i32(0).op("end").op("i32.add").set(3);
+  if (place.shadow) {
+    // The first look at a large array's element.
+    code.get(3).memory("i32.load8_u", place.shadow.base).op("i32.eqz").if();
+    fillShadow(code, place.shadow, 3, () => code.get(0).memory("i32.load", HEADER.valueSize));
+    code.op("end");
+  }
+  pushPointer(code, place, () => code.get(3));
+}
+
+/** Bytes from the address in a local on are live. */
+function fillShadow(code: Code, { base }: ShadowPlace, local: number, size: () => unknown): void {
+  code.get(local).i32(base).op("i32.add").i32(SHADOW.live);
+  size();
+  code.bulk("memory.fill");
 }
 
 /** (map, key, value, flags) -> 0 or an error. Locals: kind, index or element, low flags. */
@@ -424,7 +449,7 @@ const RING_PAGES = 3;
  * with header, new position, header, ring's start. As in the kernel, the header's second u32 says how many pages
  * before it the ring begins; there the commit finds the map.
  */
-function writeReserve(code: Code): void {
+function writeReserve(code: Code, { shadow, cells }: Place): void {
   const [length, position, header, ring] = [3, 4, 5, 6] as const;
   code.get(0).memory("i32.load", HEADER.data).set(ring);
   code.get(1).i64(0x3fffffff).op("i64.gt_u").if().i32(0).op("return").op("end");
@@ -454,6 +479,13 @@ function writeReserve(code: Code): void {
     .i32(RING_PAGES)
     .op("i32.add")
     .memory("i32.store", 2 * PAGE_SIZE + 4);
+  // Older records' data may have lain where the header is now.
+  if (shadow)
+    code
+      .get(header)
+      .i64(SHADOW.record)
+      .memory("i64.store", shadow.base + 2 * PAGE_SIZE);
+  countReserved(code, cells, 1);
   code.get(ring).get(position).memory("i64.store", PAGE_SIZE);
   code
     .get(header)
@@ -461,12 +493,19 @@ function writeReserve(code: Code): void {
     .op("i32.add");
 }
 
+function countReserved(code: Code, cells: number, by: number): void {
+  code.i32(cells).i32(cells).memory("i32.load", CELL.reserved).i32(by).op("i32.add");
+  code.memory("i32.store", CELL.reserved);
+}
+
 /** (sample, flags, extra bits): the record may be read; a reader that waits for it is woken. Locals: header, map, ring. */
-function writeCommit(code: Code, { imports }: Place): void {
+function writeCommit(code: Code, { imports, shadow, cells }: Place): void {
   const [header, map, ring] = [3, 4, 5] as const;
+  countReserved(code, cells, -1);
   code.get(0).i32(BPF_RINGBUF.HDR_SZ).op("i32.sub").tee(header).i32(-PAGE_SIZE).op("i32.and");
   code.get(header).memory("i32.load", 4).i32(PAGE_SHIFT).op("i32.shl").op("i32.sub");
   code.memory("i32.load").set(map);
+  if (shadow) code.get(header).i64(SHADOW.nothing).memory("i64.store", shadow.base);
   code.get(header);
   code.get(header).memory("i32.load").i32(BPF_RINGBUF.BUSY_BIT).op("i32.xor").get(2).op("i32.or");
   code.memory("i32.store");

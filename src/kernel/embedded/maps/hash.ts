@@ -39,7 +39,7 @@ export class HashMap extends BpfMap {
     this.#perCpu = type === BPF_MAP_TYPE.PERCPU_HASH || type === BPF_MAP_TYPE.LRU_PERCPU_HASH;
     this.#lru = type === BPF_MAP_TYPE.LRU_HASH || type === BPF_MAP_TYPE.LRU_PERCPU_HASH;
     this.#bucketCount = Math.min(MAX_BUCKETS, 2 ** Math.ceil(Math.log2(Math.max(1, maxEntries))));
-    this.#buckets = this.memory.allocateHidden(this.#bucketCount * 4);
+    this.#buckets = this.memory.allocate(this.#bucketCount * 4);
     this.#valueOffset = ELEMENT.key + roundUp(keySize, 8);
     this.#valueStride = roundUp(valueSize, 8);
     this.#stride = this.#perCpu ? this.#valueStride * host.cpus : this.#valueStride;
@@ -57,10 +57,14 @@ export class HashMap extends BpfMap {
         ? FAST.lruHash
         : FAST.hash;
     this.header("lookup", kind);
-    // The checked mode is told of elements that come and go.
-    this.header("change", fields.list.length === 0 && !host.mark ? kind : FAST.none);
+    // The strict mode is told of elements that come and go.
+    this.header("change", fields.list.length === 0 && !host.strict ? kind : FAST.none);
     // Preallocated maps have room for all from the start; memory that is not touched costs none.
     if ((definition.flags & BPF_F.NO_PREALLOC) === 0) this.#reserve(definition.maxEntries);
+  }
+
+  override get givesValues(): boolean {
+    return this.definition.inner === undefined;
   }
 
   override get userValueSize(): number {
@@ -94,8 +98,8 @@ export class HashMap extends BpfMap {
   }
 
   override remove(key: number): number {
-    const element = this.host.mark ? this.host.fast.find(this.address, key) : 0;
-    if (element !== 0) this.host.mark?.(this.#valueOf(element), this.#stride, "freed");
+    const element = this.host.strict ? this.host.fast.find(this.address, key) : 0;
+    if (element !== 0) this.memory.shadow?.mark(this.#valueOf(element), this.#stride, "freed");
     return this.host.fast.erase(this.address, key);
   }
 
@@ -177,6 +181,13 @@ export class HashMap extends BpfMap {
     this.memory.free(this.#buckets);
   }
 
+  /** Lets programs reach an element's value, but not one that holds a map's address, and callbacks its key. */
+  #share(element: number): void {
+    if (!this.givesValues) return;
+    this.memory.shadow?.mark(element + ELEMENT.key, this.definition.keySize, "readonly");
+    this.memory.shadow?.mark(this.#valueOf(element), this.#stride, this.sharedAs);
+  }
+
   #valueOf(element: number): number {
     return element + this.#valueOffset;
   }
@@ -190,7 +201,7 @@ export class HashMap extends BpfMap {
     const element = fast.insert(this.address, key);
     if (element < 0) return element;
     this.memory.bytes.fill(0, this.#valueOf(element), this.#valueOf(element) + this.#stride);
-    this.host.mark?.(this.#valueOf(element), this.#stride, "live");
+    if (this.host.strict) this.#share(element);
     return element;
   }
 
@@ -212,7 +223,7 @@ export class HashMap extends BpfMap {
   }
 
   #reserve(elements: number): Chunk {
-    const chunk = { address: this.memory.allocateHidden(elements * this.#elementSize), elements, linked: 0 };
+    const chunk = { address: this.memory.allocate(elements * this.#elementSize), elements, linked: 0 };
     this.#chunks.push(chunk);
     this.#elements += elements;
     return chunk;
@@ -225,6 +236,8 @@ export class HashMap extends BpfMap {
     for (let index = end - 1; index >= chunk.linked; index--) {
       const element = chunk.address + index * this.#elementSize;
       this.memory.setU32(element + ELEMENT.next, next);
+      // A deleted element's value stays where it is, and its pointers good, until another one takes its place.
+      if (!this.host.strict) this.#share(element);
       next = element;
     }
     chunk.linked = end;

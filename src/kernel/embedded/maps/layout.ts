@@ -45,5 +45,9 @@ export const ELEMENT = { next: 0, hash: 4, state: 8, key: 16 } as const;
 export const STATE = { used: 1, referenced: 2 } as const;
 
 /** State of the kernel that code in WebAssembly reads, at a fixed address. */
-export const CELL = { cpu: 0 } as const;
+export const CELL = {
+  cpu: 0,
+  /** Records of ring buffers that are reserved. */
+  reserved: 4,
+} as const;
 export const CELLS_SIZE = 64;

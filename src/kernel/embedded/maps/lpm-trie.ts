@@ -20,6 +20,10 @@ export class LpmTrie extends BpfMap {
   #root: Node | undefined;
   #count = 0;
 
+  override get givesValues(): boolean {
+    return true;
+  }
+
   override lookup(key: number): number {
     const prefix = this.memory.u32(key);
     if (prefix > this.#maxPrefix) return 0;
@@ -118,6 +122,7 @@ export class LpmTrie extends BpfMap {
   #newBlock(key: number): number {
     const { keySize, valueSize } = this.definition;
     const block = this.memory.allocate(this.#valueOffset + valueSize);
+    this.memory.shadow?.mark(block + this.#valueOffset, valueSize, this.sharedAs);
     this.memory.copy(block, key, keySize);
     this.#count++;
     return block;

@@ -1,6 +1,6 @@
 import { BPF_F, BPF_MAP_TYPE, ERRNO } from "../../../uapi/index.ts";
 import { KernelObject } from "../kernel-object.ts";
-import type { Life, Memory } from "../memory.ts";
+import type { Memory } from "../memory.ts";
 import type { InlineArray } from "../vm/index.ts";
 import type { FastPath } from "./fast-path.ts";
 import { HEADER, HEADER_SIZE } from "./layout.ts";
@@ -17,6 +17,8 @@ export interface MapHost {
   readonly cpus: number;
   /** Where the CPU that runs is told. */
   readonly cpuCell: number;
+  /** Whether programs may not reach what they have deleted: the checked mode at its strictest. */
+  readonly strict: boolean;
   /** The CPU that runs. */
   cpu(): number;
   /** The object behind a descriptor that a value holds, referred to once more; or an error. */
@@ -25,8 +27,6 @@ export interface MapHost {
   openEvent(fd: number): KernelObject | number;
   mapAt(address: number): BpfMap | undefined;
   /** A ring buffer got something to read. */
-  /** In the checked mode: a value came to life, or was deleted. */
-  mark?(address: number, size: number, life: Life): void;
   wake(map: BpfMap): void;
   forget(map: BpfMap): void;
 }
@@ -87,7 +87,8 @@ export abstract class BpfMap extends KernelObject {
     this.memory = host.memory;
     this.id = id;
     this.definition = definition;
-    this.address = this.memory.allocateHidden(HEADER_SIZE);
+    this.address = this.memory.allocate(HEADER_SIZE);
+    this.memory.shadow?.mark(this.address, 1, this.sharedAs === "live" ? "map" : "readonlyMap");
     this.header("id", id);
     this.header("keySize", definition.keySize);
     this.header("valueSize", definition.valueSize);
@@ -96,6 +97,16 @@ export abstract class BpfMap extends KernelObject {
 
   get type(): number {
     return this.definition.type;
+  }
+
+  /** What programs may do with its values. */
+  get sharedAs(): "live" | "readonly" {
+    return (this.definition.flags & BPF_F.RDONLY_PROG) === 0 ? "live" : "readonly";
+  }
+
+  /** Whether programs' lookups give values of the size that the map was made with. */
+  get givesValues(): boolean {
+    return false;
   }
 
   /** Bytes that a system call's value has. */

@@ -64,7 +64,7 @@ abstract class RedirectArray extends BpfMap {
       return 0;
     }
     const { valueSize } = this.definition;
-    const address = this.memory.allocate(valueSize);
+    const address = this.memory.allocateShared(valueSize);
     this.memory.slice(address, valueSize).set(stored(number, program, valueSize));
     this.#clear(index);
     this.#targets.set(index, { address, program });

@@ -1,4 +1,4 @@
-import { BPF_RB } from "../../../uapi/index.ts";
+import { BPF_RB, BPF_RINGBUF } from "../../../uapi/index.ts";
 import { FAST, HEADER_SIZE } from "./layout.ts";
 import { BpfMap, ENOTSUPP } from "./map.ts";
 import type { MapDefinition, MapHost, MapRegion } from "./map.ts";
@@ -47,6 +47,21 @@ export class RingBufferMap extends BpfMap {
         return this.produced;
       default:
         return 0n;
+    }
+  }
+
+  /** Discards what a program reserved and left so. */
+  discardReserved(): void {
+    const { shadow } = this.memory;
+    const mask = this.definition.maxEntries - 1;
+    for (let at = this.consumed; at < this.produced;) {
+      const header = this.#ring + 2 * PAGE_SIZE + (Number(BigInt.asUintN(32, at)) & mask);
+      const word = this.memory.u32(header);
+      const size = word & ~(BPF_RINGBUF.BUSY_BIT | BPF_RINGBUF.DISCARD_BIT);
+      at += BigInt(((size + 7) & ~7) + BPF_RINGBUF.HDR_SZ);
+      if ((word & BPF_RINGBUF.BUSY_BIT) === 0) continue;
+      this.memory.setU32(header, size | BPF_RINGBUF.DISCARD_BIT);
+      shadow?.mark(header, BPF_RINGBUF.HDR_SZ, "nothing");
     }
   }
 

@@ -15,7 +15,7 @@ export class StorageMap extends BpfMap {
     if (known !== undefined || !create) return known ?? 0;
     const { valueSize, fields } = this.definition;
     try {
-      const address = this.memory.allocate(valueSize);
+      const address = this.memory.allocateShared(valueSize);
       if (initial !== 0)
         fields.replace(this.memory.slice(address, valueSize), this.memory.slice(initial, valueSize));
       this.#values.set(owner, address);

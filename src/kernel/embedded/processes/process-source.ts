@@ -444,7 +444,7 @@ export class ProcessSource implements EventSource, ProcessHost, Disposable {
     const memory = this.#host?.memory;
     if (!registers || !memory) return 0n;
     const bytes = registers.bytes.subarray(0, CONTEXT_SIZE[this.#arch] ?? registers.bytes.length);
-    this.#registers ||= memory.allocate(registers.bytes.length);
+    this.#registers ||= memory.allocateShared(registers.bytes.length, "readonly");
     memory.slice(this.#registers, bytes.length).set(bytes);
     return memory.pointer(this.#registers);
   }

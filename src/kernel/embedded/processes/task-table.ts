@@ -106,7 +106,7 @@ export class TaskTable {
     const task = depth > 0 ? this.#facts.task(pid) : undefined;
     if (!task) return known;
     const entry = known ?? {
-      address: this.#memory.allocate(this.#blocks.size),
+      address: this.#memory.allocateShared(this.#blocks.size, "readonly"),
       stale: false,
       moved: true,
       ended: false,

@@ -2,6 +2,7 @@ import { BtfKind } from "../../../btf/index.ts";
 import { LDIMM64 } from "../../../isa/index.ts";
 import { STRUCT } from "../../../uapi/index.ts";
 import type { Memory } from "../memory.ts";
+import type { BtfObject } from "./btf-object.ts";
 import type { BpfProgram } from "./program.ts";
 
 /** How often the parts of a program ran. */
@@ -62,8 +63,11 @@ export function coverageOf(program: BpfProgram, memory: Memory): ProgramCoverage
 }
 
 /** The source line that an instruction belongs to, if the program says. */
-export function lineAt(program: BpfProgram, slot: number): Omit<LineCoverage, "count"> | undefined {
-  const { btf, lineInfo } = program.definition;
+export function lineAt(
+  btf: BtfObject | undefined,
+  lineInfo: Uint8Array,
+  slot: number,
+): Omit<LineCoverage, "count"> | undefined {
   const found = records(lineInfo, STRUCT.bpf_line_info.size).findLast(([first = 0]) => first <= slot);
   if (!btf || !found) return undefined;
   const [, file = 0, text = 0, place = 0] = found;

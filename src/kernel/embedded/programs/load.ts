@@ -8,6 +8,7 @@ import {
   JUMP,
   LDIMM64,
   PSEUDO,
+  SOURCE,
   calledFunction,
   decode,
   encode,
@@ -28,16 +29,18 @@ import { KernelFailure, failure } from "../kernel-object.ts";
 import { ArrayMap, BpfMap } from "../maps/index.ts";
 import { allowsHelper } from "../helpers/allowed.ts";
 import { KFUNC_BASE, MISSING_FUNCTION, kfuncNumber } from "../helpers/kfunc-names.ts";
-import type { Executable } from "../vm/index.ts";
+import type { Executable, LoadProgramOptions } from "../vm/index.ts";
 import type { World } from "../world.ts";
 import { iteratorTarget } from "./attach-target.ts";
 import { BtfObject } from "./btf-object.ts";
-import { coverageOf } from "./coverage.ts";
+import { coverageOf, lineAt } from "./coverage.ts";
 import { BpfProgram, isGplCompatible } from "./program.ts";
 
 type Attr = BpfAttr["PROG_LOAD"];
 
 const MAX_INSNS = 1_000_000;
+/** Calls of an address in a register: the machine has them, the kernel takes them from no program. */
+const CALL_REGISTER = CLASS.JMP | JUMP.CALL | SOURCE.X;
 const MOST_TYPES = Math.max(...Object.values(BPF_PROG_TYPE));
 const KNOWN_FLAGS = 0xff;
 /**
@@ -85,7 +88,14 @@ export function loadProgram(world: World, attr: Attr): BpfProgram {
   resolving.run();
   const faultsAsZero = TYPED.has(prog_type) || resolving.typed;
   const counters = world.options.coverage ? world.memory.allocate(8 * count) : undefined;
-  const executable = prepare(world, resolving.insns, faultsAsZero, counters);
+  const executable = prepare(world, resolving.insns, {
+    faultsAsZero,
+    ...(counters !== undefined && { counters }),
+    lineAt: (slot) => {
+      const line = lineAt(btf, lineInfo, slot);
+      return line && `${line.file}:${line.line}: ${line.text.trim()}`;
+    },
+  });
   return world.programs.add((id) => {
     const definition = {
       type: prog_type,
@@ -123,15 +133,9 @@ function checkTarget(world: World, { prog_type, expected_attach_type, attach_btf
 }
 
 /** @throws KernelFailure for what the machine cannot run */
-function prepare(
-  world: World,
-  insns: readonly Insn[],
-  faultsAsZero: boolean,
-  counters: number | undefined,
-): Executable {
-  const counting = counters === undefined ? {} : { counters };
+function prepare(world: World, insns: readonly Insn[], options: LoadProgramOptions): Executable {
   try {
-    return world.machine.load(insns, { mode: world.options.mode, faultsAsZero, ...counting });
+    return world.machine.load(insns, { mode: world.options.mode, ...options });
   } catch (error) {
     if (!(error instanceof BpfkitError)) throw error;
     throw failure("EINVAL", `${error.message}\n`);
@@ -162,7 +166,8 @@ class Resolving {
       const insn = this.#source[slot]!;
       if (insn.code === LDIMM64) this.#constant(insn, slot++);
       else if (insn.code === (CLASS.JMP | JUMP.CALL)) this.#call(insn, slot);
-      else if (!opcodeOf(insn)) throw this.#refuse(slot, `unknown opcode ${hex(insn.code)}`);
+      else if (!opcodeOf(insn) || insn.code === CALL_REGISTER)
+        throw this.#refuse(slot, `unknown opcode ${hex(insn.code)}`);
     }
     this.#nameSubprograms();
   }
@@ -220,12 +225,14 @@ class Resolving {
   /** The kernel's variables are not here: their addresses read as 0 and their values too. */
   #variable(slot: number): void {
     this.typed = true;
+    this.insns[slot] = { ...this.insns[slot]!, src: 0 };
     this.#setAddress(slot, 0n);
   }
 
+  /** What it stands for is still told by `src`: the machine knows more of a map than of a number. */
   #setAddress(slot: number, address: bigint): void {
     const insn = this.insns[slot]!;
-    this.insns[slot] = { ...insn, src: 0, imm: Number(BigInt.asIntN(32, address)) };
+    this.insns[slot] = { ...insn, imm: Number(BigInt.asIntN(32, address)) };
     this.insns[slot + 1] = { ...this.insns[slot + 1]!, imm: Number(BigInt.asIntN(32, address >> 32n)) };
   }
 

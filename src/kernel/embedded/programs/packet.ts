@@ -105,10 +105,9 @@ export class Packet {
 
   /** To the checked mode only the packet itself is there. */
   markBounds(): void {
-    const { marks } = this.memory;
-    if (!marks) return;
-    marks(this.#block, this.#end - this.#block, "nothing");
-    marks(this.meta, this.dataEnd - this.meta, "live");
+    const { shadow } = this.memory;
+    shadow?.mark(this.#block, this.#end - this.#block, "nothing");
+    shadow?.mark(this.meta, this.dataEnd - this.meta, "live");
   }
 
   free(): void {

@@ -248,7 +248,7 @@ function runXdp(world: World, program: BpfProgram, attr: Attr): Answer {
   const linear = Math.min(given ? number("data_end") : data_in.length, most);
   const { memory } = world;
   const packet = new Packet(memory, data_in.subarray(0, linear), XDP_HEADROOM - meta, most - linear);
-  const address = memory.allocate(MD.size);
+  const address = memory.allocateShared(MD.size);
   try {
     packet.data += meta;
     packet.rest = data_in.slice(linear);
@@ -289,7 +289,7 @@ function runRawTracepoint(world: World, program: BpfProgram, attr: Attr): Answer
   // What was not given is zero.
   const context = new Uint8Array(MAX_ARGUMENTS * 8);
   context.set(ctx_in);
-  return world.memory.with(context, (address) => ({
+  return world.memory.withShared(context, (address) => ({
     ...timed(world, program, { ...attr, repeat: 1 }, address),
     duration: 0,
     data_size_out: 0,
@@ -302,7 +302,7 @@ function runSyscall(world: World, program: BpfProgram, attr: Attr): Answer {
   refuseUnless(isEmpty(attr.data_in) && isEmpty(attr.data_out) && isEmpty(attr.ctx_out));
   refuseUnless((attr.repeat ?? 0) === 0 && flags === 0 && (attr.batch_size ?? 0) === 0);
   refuseUnless(ctx_in.length <= MAX_CONTEXT);
-  return world.memory.with(ctx_in, (address) => {
+  return world.memory.withShared(ctx_in, (address) => {
     const { retval } = timed(world, program, attr, ctx_in.length === 0 ? 0 : address);
     // It comes back to where it was taken from.
     ctx_in.set(world.memory.slice(address, ctx_in.length));
@@ -316,8 +316,8 @@ function runFlowDissector(world: World, program: BpfProgram, attr: Attr): Answer
   const { memory } = world;
   const { fields, size } = STRUCT.bpf_flow_keys;
   const packet = new Packet(memory, data_in, SKB_HEADROOM, SKB_TAILROOM);
-  const address = memory.allocate(SKB.size);
-  const keys = memory.allocate(size);
+  const address = memory.allocateShared(SKB.size);
+  const keys = memory.allocateShared(size);
   try {
     const context = skbContext(packet, address, ETH_HLEN);
     memory.setU32(address + SKB.fields.protocol.offset, protocolOf(data_in));
@@ -342,7 +342,7 @@ function runSkLookup(world: World, program: BpfProgram, attr: Attr): Answer {
   );
   const context = contextIn(attr, STRUCT.bpf_sk_lookup.size);
   refuseUnless(context !== undefined);
-  return world.memory.with(context!, (address) => {
+  return world.memory.withShared(context!, (address) => {
     const { retval, duration } = timed(world, program, attr, address);
     const ctx_size_out = contextOut(attr, world.memory.slice(address, context!.length).slice());
     return { retval, duration, data_size_out: 0, ctx_size_out };

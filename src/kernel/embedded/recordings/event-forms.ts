@@ -76,7 +76,7 @@ export class EventForms {
     const { memory, arch } = this.#context;
     switch (argument.is) {
       case "registers": {
-        this.#registers ||= memory.allocate(REGISTERS_SIZE);
+        this.#registers ||= memory.allocateShared(REGISTERS_SIZE, "readonly");
         const bytes = callRegisters(arch, viewOf(context), hook === CALL_ENTRY);
         memory.slice(this.#registers, bytes.length).set(bytes);
         return memory.pointer(this.#registers);

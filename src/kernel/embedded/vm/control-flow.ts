@@ -14,6 +14,8 @@ export interface Block {
 /** The blocks of one function in reverse postorder, so that index 0 is its entry. */
 export interface ControlFlow {
   readonly blocks: readonly Block[];
+  /** Of each block, the one that immediately dominates it; the entry's is itself. */
+  readonly dominators: Int32Array;
   /** Dominator tree: the blocks that each block immediately dominates, ascending. */
   readonly children: readonly (readonly number[])[];
   /** Whether an edge goes back to the block. */
@@ -52,7 +54,7 @@ export function analyze(program: CheckedProgram, entry: number): ControlFlow {
       }
     }
   });
-  return { blocks, children, loopHeader, merge: forward.map((count) => count > 1), reducible };
+  return { blocks, dominators, children, loopHeader, merge: forward.map((count) => count > 1), reducible };
 }
 
 /** Start to last slot of each reachable block, and start to starts of those that follow. */

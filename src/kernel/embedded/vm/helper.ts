@@ -24,10 +24,8 @@ export const IMPORT = {
   run: "run",
   packetLoad: "packetLoad",
   tailTarget: "tailTarget",
-  checkLoad: "checkLoad",
-  checkStore: "checkStore",
-  checkCall: "checkCall",
-  checkEnter: "checkEnter",
+  place: "place",
+  refuse: "refuse",
   helper: "helper",
 } as const;
 
@@ -38,16 +36,6 @@ export interface InlineArray {
   readonly maxEntries: number;
   /** Per-CPU arrays: where the CPU that runs is told, and from one CPU's value to the next. */
   readonly perCpu?: { readonly cell: number; readonly stride: number };
-}
-
-/** What the checked mode is told before each access: pointers as programs have them. */
-export interface AccessChecks {
-  load(pointer: bigint, size: number, slot: number): void;
-  store(pointer: bigint, size: number, slot: number): void;
-  /** A helper is called, with r1 to r5. */
-  call(id: number, slot: number, ...values: readonly bigint[]): void;
-  /** A function begins, with its frame below this pointer. */
-  enter(top: bigint): void;
 }
 
 /** The helper whose calls may become code of their own. */

@@ -3,7 +3,11 @@ import type { Insn, Opcode } from "../../../isa/index.ts";
 import { BpfkitError } from "../../../errors.ts";
 import { Code } from "../../../wasm/index.ts";
 import { FRAME_SIZE, IMPORT, MAX_LOOPS, SAVED_SIZE, STACK_SIZE, TAIL_CALL } from "./helper.ts";
-import { emitCallback, emitFuel, startModule } from "./module-frame.ts";
+import { ACCESS } from "./access-guard.ts";
+import { CheckCode } from "./check-code.ts";
+import { SHADOW } from "./shadow.ts";
+import type { AccessChecks } from "./shadow.ts";
+import { emitCallback, emitFuel, importRefuse, startModule } from "./module-frame.ts";
 import type { ModuleFrame } from "./module-frame.ts";
 import type { LoadGuard, Operands } from "./operands.ts";
 import { emitCondition, emitOperation } from "./operations.ts";
@@ -102,15 +106,22 @@ export function writeInterpreter(
   places: InterpreterPlaces,
   fuel: boolean,
   guard: LoadGuard,
+  checks: AccessChecks | undefined,
 ): Uint8Array<ArrayBuffer> {
   const frame = startModule();
   const code = new Code();
+  const refuse = checks && importRefuse(frame.module);
+  const check = checks && {
+    strict: checks.strict,
+    code: new CheckCode(code, checks.place, places.pointerHigh, refuse!, () => code.get(LOCAL.pc)),
+  };
   code.globalGet(frame.level).i32(SAVED_SIZE).op("i32.mul").i32(places.frames).op("i32.add");
   code.tee(LOCAL.frame).set(LOCAL.bottom).i64(MAX_LOOPS).set(LOCAL.loops);
+  const plain = new RowEmitter(code, frame, places.registers, fuel, undefined, check);
+  const guarded = new RowEmitter(code, frame, places.registers, fuel, guard, check);
+  plain.enter();
   code.loop();
   const rows: ((again: number) => void)[] = [];
-  const plain = new RowEmitter(code, frame, places.registers, fuel, undefined);
-  const guarded = new RowEmitter(code, frame, places.registers, fuel, guard);
   for (const opcode of OPCODES) rows.push((again) => plain.emit(opcode, again));
   rows.push((again) => plain.tailCall(again));
   for (const opcode of OPCODES) {
@@ -181,11 +192,18 @@ export function writeCallbacks(
   return module.finish();
 }
 
+/** The interpreter checks all accesses alike, and keeps the shadow of every byte of the stack. */
+interface InterpreterChecks {
+  readonly strict: boolean;
+  readonly code: CheckCode;
+}
+
 class RowEmitter {
   readonly #code: Code;
   readonly #frame: ModuleFrame;
   readonly #fuel: boolean;
   readonly #operands: Operands;
+  readonly #checks: InterpreterChecks | undefined;
 
   constructor(
     code: Code,
@@ -193,7 +211,9 @@ class RowEmitter {
     registers: number,
     fuel: boolean,
     guard: LoadGuard | undefined,
+    checks: InterpreterChecks | undefined,
   ) {
+    this.#checks = checks;
     this.#code = code;
     this.#frame = frame;
     this.#fuel = fuel;
@@ -241,10 +261,44 @@ class RowEmitter {
         code.op("unreachable");
         return;
       default:
+        this.#check(opcode);
         emitOperation(opcode, this.#operands);
         this.#step(1);
     }
     code.br(again);
+  }
+
+  /** A function begins with a frame of its own. */
+  enter(): void {
+    const state = this.#checks?.strict ? SHADOW.unwritten : SHADOW.live;
+    this.#checks?.code.fillBelow(() => this.#readLow(10), FRAME_SIZE, state);
+  }
+
+  #check(opcode: Opcode): void {
+    const check = this.#checks?.code;
+    const field = ACCESS[opcode.form];
+    if (!check || !field || (field === "src" && this.#operands.guard)) return;
+    const code = this.#code;
+    this.#operands.read(field);
+    code.get(LOCAL.pc).memory("i64.load32_s", FIELD.offset).op("i64.add").set(LOCAL.scratch64);
+    const pointer = {
+      push: () => void code.get(LOCAL.scratch64),
+      pushLow: () => void code.get(LOCAL.scratch64).op("i32.wrap_i64"),
+      offset: 0,
+    };
+    const reads = field === "src" || opcode.form === "atomic";
+    check.access(
+      pointer,
+      opcode.size!,
+      true,
+      opcode.form === "atomic" ? "live" : reads ? "readable" : "written",
+    );
+    if (!reads) check.markLive(pointer, opcode.size!);
+  }
+
+  #readLow(register: number): void {
+    this.#operands.readRegister(register);
+    this.#code.op("i32.wrap_i64");
   }
 
   /** The other program's first record is next, in the same frame. */
@@ -255,7 +309,9 @@ class RowEmitter {
       code.op("i32.wrap_i64");
     }
     code.call(this.#frame.tailTarget).tee(LOCAL.scratch32).i32(0).op("i32.ge_s").if();
-    code.get(LOCAL.scratch32).set(LOCAL.pc).op("else");
+    code.get(LOCAL.scratch32).set(LOCAL.pc);
+    this.enter();
+    code.op("else");
     this.#step(1);
     code.op("end").br(again);
   }
@@ -300,6 +356,7 @@ class RowEmitter {
 
   #callTable(position: () => void): void {
     const code = this.#code;
+    if (this.#checks) code.get(LOCAL.pc).globalSet(this.#frame.place);
     this.#operands.writeRegister(0, () => {
       for (let register = 1; register <= 5; register++) this.#operands.readRegister(register);
       position();
@@ -321,6 +378,7 @@ class RowEmitter {
       this.#operands.readRegister(10);
       code.i64(FRAME_SIZE).op("i64.sub");
     });
+    this.enter();
     this.#jump();
   }
 

@@ -1,13 +1,20 @@
 import { BpfkitError } from "../../../errors.ts";
 import type { Insn } from "../../../isa/index.ts";
-import { Code, createGlobal, createMemory, createTable, instantiate, isTrap } from "../../../wasm/index.ts";
+import { createGlobal, createMemory, createTable, instantiate, isTrap } from "../../../wasm/index.ts";
 import type { WasmFunction, WasmGlobal, WasmImports, WasmMemory, WasmTable } from "../../../wasm/index.ts";
 import { IMPORT, MAX_CALLBACKS, STACK_SIZE } from "./helper.ts";
-import type { AccessChecks, Helpers, InlineArray } from "./helper.ts";
-import { REGISTERS_SIZE, decodeForInterpreter, writeCallbacks, writeInterpreter } from "./interpreter.ts";
+import type { Helpers, InlineArray } from "./helper.ts";
+import {
+  RECORD_SIZE,
+  REGISTERS_SIZE,
+  decodeForInterpreter,
+  writeCallbacks,
+  writeInterpreter,
+} from "./interpreter.ts";
 import type { InterpreterPlaces } from "./interpreter.ts";
 import { helperAdapters } from "./module-frame.ts";
 import type { LoadGuard } from "./operands.ts";
+import type { AccessChecks, LineAt } from "./shadow.ts";
 import { checkProgram } from "./program.ts";
 import type { CheckedProgram } from "./program.ts";
 import { printTranslation, takesAddresses, translate } from "./translator.ts";
@@ -18,8 +25,9 @@ const PAGE = 65_536;
 // The machine's own part of memory, below everything that programs are given.
 const REGISTERS = 0x100;
 const FRAMES: number = REGISTERS + REGISTERS_SIZE;
-/** Top of the main program's stack; above those of callbacks. */
-const STACK_TOP: number = 0x2000 + (MAX_CALLBACKS + 1) * STACK_SIZE;
+/** Stacks: those of callbacks, and above them the main program's. */
+export const STACK_START = 0x2000;
+export const STACK_TOP: number = STACK_START + (MAX_CALLBACKS + 1) * STACK_SIZE;
 /** First address that is not the machine's own. */
 export const HEAP_START: number = STACK_TOP;
 
@@ -34,6 +42,8 @@ export interface MachineOptions {
   readonly pages?: number;
   /** Memory that is there already, in place of one of its own. */
   readonly memory?: WasmMemory;
+  /** Bytes of it that programs may know of; all by default. */
+  readonly end?: number;
   /**
    * Upper half of every pointer that programs are given (their lower half is an offset in memory), so that
    * other numbers are told from pointers. Accesses look at the lower half alone.
@@ -43,7 +53,7 @@ export interface MachineOptions {
   readonly packetLoad?: (context: number, offset: number, size: number) => bigint;
   /** What a tail call of (program array, index) goes on with: a {@link Executable.tailTarget}, or -1. */
   readonly tailTarget?: (map: number, index: number) => number;
-  /** Told before every access of programs that the JIT translates: the checked mode. */
+  /** Every access of programs is checked before it is made. */
   readonly checks?: AccessChecks | undefined;
   /** The array map at an address, for lookups without a call. */
   readonly arrayAt?: (address: number) => InlineArray | undefined;
@@ -64,6 +74,14 @@ export interface LoadProgramOptions {
   readonly counters?: number;
   /** Loads through what is no pointer into memory give 0 instead of a fault, as loads by BTF types do. */
   readonly faultsAsZero?: boolean;
+  /** For what the checks refuse. */
+  readonly lineAt?: LineAt;
+}
+
+/** What is told of a program whose access was refused. */
+interface LoadedProgram {
+  readonly insns: readonly Insn[];
+  readonly lineAt: LineAt | undefined;
 }
 
 /** A loaded program. */
@@ -93,9 +111,15 @@ export class Machine {
   readonly #places: InterpreterPlaces;
   readonly #fuel: WasmGlobal = createGlobal(0);
   readonly #level: WasmGlobal = createGlobal(0);
+  readonly #place: WasmGlobal = createGlobal(0);
   readonly #imports: WasmImports;
   /** Positions in the table that ended programs have left, by how many in a row. */
   readonly #leftPositions = new Map<number, number[]>();
+  /** Programs of the interpreter by the address of their first record. */
+  readonly #interpreted = new Map<number, LoadedProgram>();
+  /** Positions in the table of functions that helpers may call back. */
+  readonly #callbacks = new Set<number>();
+  #hasAdapters = false;
   #interpreter: WasmFunction | undefined;
   #top: number = HEAP_START;
 
@@ -118,20 +142,12 @@ export class Machine {
         [IMPORT.level]: this.#level,
         [IMPORT.packetLoad]: options.packetLoad ?? (() => -1n),
         [IMPORT.tailTarget]: options.tailTarget ?? (() => -1),
-        [IMPORT.checkLoad]: (pointer: bigint, size: number, slot: number) =>
-          options.checks?.load(pointer, size, slot),
-        [IMPORT.checkStore]: (pointer: bigint, size: number, slot: number) =>
-          options.checks?.store(pointer, size, slot),
-        [IMPORT.checkCall]: (id: number, slot: number, ...values: bigint[]) =>
-          options.checks?.call(id, slot, ...values),
-        [IMPORT.checkEnter]: (top: bigint) => options.checks?.enter(top),
+        [IMPORT.place]: this.#place,
+        [IMPORT.refuse]: (pointer: bigint, place: number, argument: number, size: number) =>
+          this.#refuseInterpreted(pointer, place, argument, size),
       },
       [IMPORT.helper]: Object.fromEntries([...helpers].map(([id, helper]) => [String(id), helper.call])),
     };
-    instantiate(
-      helperAdapters(helpers, () => new Code()),
-      this.#imports,
-    );
   }
 
   /** Room for `size` bytes, aligned to 8; it is never given back. */
@@ -162,7 +178,7 @@ export class Machine {
     const options: LoadProgramOptions = typeof how === "string" ? { mode: how } : how;
     const program = checkProgram(insns);
     const translated = options.mode === "interpreter" ? undefined : this.#loadTranslated(program, options);
-    return translated ?? this.#loadInterpreted(program, options.faultsAsZero ?? false);
+    return translated ?? this.#loadInterpreted(program, options);
   }
 
   /**
@@ -170,7 +186,7 @@ export class Machine {
    */
   callback(address: number | bigint, ...args: readonly (number | bigint)[]): bigint {
     const position = Number(address);
-    const target = position >= 0 && position < this.#table.length ? this.#table.get(position) : null;
+    const target = this.#callbacks.has(position) ? this.#table.get(position) : null;
     if (!target) throw new BpfkitError(`There is no function at ${address}`, { code: "vm/fault" });
     const [r1 = 0n, r2 = 0n, r3 = 0n, r4 = 0n, r5 = 0n] = args.map(BigInt);
     return target(r1, r2, r3, r4, r5);
@@ -195,35 +211,34 @@ export class Machine {
       stackTop: STACK_TOP,
       pointerHigh: this.#places.pointerHigh,
       arrayAt: this.#options.arrayAt,
-      checked: this.#options.checks !== undefined,
+      checks: this.#options.checks,
       ...(faultsAsZero && { guard: this.#loadGuard() }),
     };
   }
 
   #loadGuard(): LoadGuard {
-    return { pointerHigh: this.#places.pointerHigh, end: this.memory.buffer.byteLength };
+    const end = this.#options.end ?? this.memory.buffer.byteLength;
+    return { pointerHigh: this.#places.pointerHigh, end };
   }
 
   /** Undefined for what is too large; the interpreter takes it. */
   #loadTranslated(
     program: CheckedProgram,
-    { faultsAsZero, counters }: LoadProgramOptions,
+    { faultsAsZero, counters, lineAt }: LoadProgramOptions,
   ): Executable | undefined {
+    if (program.opcodes.some((opcode) => opcode?.form === "callRegister")) this.#putAdapters();
     const base = this.#reserveFunctions(program);
     const options = this.#translateOptions(base, faultsAsZero ?? false);
     const bytes = translate(program, { ...options, counters });
     if (!bytes) {
       this.#leaveFunctions(program, base);
-      if (counters !== undefined || this.#options.checks)
-        throw new BpfkitError(
-          "The program is too large to be translated, and only then it is checked or counted",
-          {
-            code: "vm/too-large",
-          },
-        );
+      if (counters !== undefined)
+        throw new BpfkitError("The program is too large to be translated, and only then it is counted", {
+          code: "vm/too-large",
+        });
       return undefined;
     }
-    const exports = instantiate(bytes, this.#imports);
+    const exports = instantiate(bytes, this.#importsOf({ insns: program.insns, lineAt }));
     const main = exports.get("main")!;
     const repeat = exports.get("repeat")!;
     const stack = this.pointer(STACK_TOP);
@@ -250,11 +265,13 @@ export class Machine {
     };
   }
 
-  #loadInterpreted(program: CheckedProgram, faultsAsZero: boolean): Executable {
+  #loadInterpreted(program: CheckedProgram, { faultsAsZero, lineAt }: LoadProgramOptions): Executable {
+    this.#putAdapters();
     const tableBase = this.#reserveFunctions(program);
-    const records = decodeForInterpreter(program, tableBase, faultsAsZero);
+    const records = decodeForInterpreter(program, tableBase, faultsAsZero ?? false);
     const address = this.#options.heap?.allocate(records.length) ?? this.allocate(records.length);
     this.bytes(address, records.length).set(records);
+    this.#interpreted.set(address, { insns: program.insns, lineAt });
     const interpret = (this.#interpreter ??= this.#startInterpreter());
     if (takesAddresses(program)) {
       const machine = { ...this.#imports[IMPORT.machine], [IMPORT.run]: interpret };
@@ -279,18 +296,54 @@ export class Machine {
       tailTarget: () => address,
       [Symbol.dispose]: () => {
         this.#leaveFunctions(program, tableBase);
+        this.#interpreted.delete(address);
         this.#options.heap?.free(address);
       },
     };
   }
 
+  /** Helpers in the table, for calls by a number in a register. */
+  #putAdapters(): void {
+    if (this.#hasAdapters) return;
+    this.#hasAdapters = true;
+    const { helpers = new Map(), checks } = this.#options;
+    const checked = checks && { checks, pointerHigh: this.#places.pointerHigh };
+    instantiate(helperAdapters(helpers, checked), this.#imports);
+  }
+
+  /** What a program's module imports: its refusals are its own. */
+  #importsOf({ insns, lineAt }: LoadedProgram): WasmImports {
+    const { checks } = this.#options;
+    if (!checks) return this.#imports;
+    const refuse = (pointer: bigint, slot: number, argument: number, size: number): never =>
+      checks.refuse({ pointer, size, insn: insns[slot]!, slot, argument, lineAt });
+    return {
+      ...this.#imports,
+      [IMPORT.machine]: { ...this.#imports[IMPORT.machine], [IMPORT.refuse]: refuse },
+    };
+  }
+
+  /** `place`: the address of the instruction's record. */
+  #refuseInterpreted(pointer: bigint, place: number, argument: number, size: number): void {
+    for (const [address, { insns, lineAt }] of this.#interpreted) {
+      const slot = (place - address) / RECORD_SIZE;
+      const insn = insns[slot];
+      if (insn) this.#options.checks?.refuse({ pointer, size, insn, slot, argument, lineAt });
+    }
+  }
+
   /** Places in the table for functions whose address the program takes. */
   #reserveFunctions(program: CheckedProgram): number {
-    return takesAddresses(program) ? this.#takePositions(program.functions.length) : 0;
+    if (!takesAddresses(program)) return 0;
+    const first = this.#takePositions(program.functions.length);
+    program.functions.forEach((_, index) => this.#callbacks.add(first + index));
+    return first;
   }
 
   #leaveFunctions(program: CheckedProgram, base: number): void {
-    if (takesAddresses(program)) this.#leavePositions(base, program.functions.length);
+    if (!takesAddresses(program)) return;
+    this.#leavePositions(base, program.functions.length);
+    program.functions.forEach((_, index) => this.#callbacks.delete(base + index));
   }
 
   #takePositions(count: number): number {
@@ -305,7 +358,12 @@ export class Machine {
   }
 
   #startInterpreter(): WasmFunction {
-    const bytes = writeInterpreter(this.#places, this.#options.fuel !== undefined, this.#loadGuard());
+    const bytes = writeInterpreter(
+      this.#places,
+      this.#options.fuel !== undefined,
+      this.#loadGuard(),
+      this.#options.checks,
+    );
     return instantiate(bytes, this.#imports).get("run")!;
   }
 

@@ -1,7 +1,10 @@
-import type { Code, ValueType } from "../../../wasm/index.ts";
-import { WasmModule } from "../../../wasm/index.ts";
+import { Code, WasmModule } from "../../../wasm/index.ts";
+import type { ValueType } from "../../../wasm/index.ts";
+import { CheckCode, RANGE_LOCALS, RANGE_PARAMETERS } from "./check-code.ts";
+import type { RangeFunctions } from "./check-code.ts";
 import { IMPORT, MAX_CALLBACKS } from "./helper.ts";
 import type { Helper, Helpers } from "./helper.ts";
+import type { AccessChecks } from "./shadow.ts";
 
 const FIVE: readonly ValueType[] = ["i64", "i64", "i64", "i64", "i64"];
 
@@ -16,6 +19,8 @@ export interface ModuleFrame {
   readonly fuel: number;
   /** How many callbacks are running inside each other. */
   readonly level: number;
+  /** Which instruction calls a helper, where that is not known as code is written. */
+  readonly place: number;
 }
 
 export function startModule(): ModuleFrame {
@@ -24,6 +29,7 @@ export function startModule(): ModuleFrame {
   module.importTable(IMPORT.machine, IMPORT.table, 1);
   const fuel = module.importGlobal(IMPORT.machine, IMPORT.fuel, "i32");
   const level = module.importGlobal(IMPORT.machine, IMPORT.level, "i32");
+  const place = module.importGlobal(IMPORT.machine, IMPORT.place, "i32");
   const packetLoad = module.importFunction(
     IMPORT.machine,
     IMPORT.packetLoad,
@@ -34,26 +40,27 @@ export function startModule(): ModuleFrame {
     IMPORT.tailTarget,
     module.type(["i32", "i32"], ["i32"]),
   );
-  return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, tailTarget, fuel, level };
+  return { module, helperType: module.type(FIVE, ["i64"]), packetLoad, tailTarget, fuel, level, place };
 }
 
-/** Functions of the checked mode. */
-export interface CheckFunctions {
-  readonly load: number;
-  readonly store: number;
-  readonly call: number;
-  readonly enter: number;
+/** What the shadow does not allow goes there: (pointer, place, argument, size). */
+export function importRefuse(module: WasmModule): number {
+  return module.importFunction(IMPORT.machine, IMPORT.refuse, module.type(["i64", "i32", "i32", "i32"], []));
 }
 
-export function importChecks(module: WasmModule): CheckFunctions {
-  const imported = (name: string, params: readonly ValueType[]): number =>
-    module.importFunction(IMPORT.machine, name, module.type(params, []));
-  return {
-    load: imported(IMPORT.checkLoad, ["i64", "i32", "i32"]),
-    store: imported(IMPORT.checkStore, ["i64", "i32", "i32"]),
-    call: imported(IMPORT.checkCall, ["i32", "i32", ...FIVE]),
-    enter: imported(IMPORT.checkEnter, ["i64"]),
+/** Adds the functions that look at ranges; `check` writes into a function's code. */
+export function addRangeFunctions(
+  module: WasmModule,
+  tracked: boolean,
+  check: (code: Code) => CheckCode,
+): RangeFunctions {
+  const type = module.type(RANGE_PARAMETERS, []);
+  const add = (writes: boolean): number => {
+    const code = new Code();
+    check(code).writeRange(writes, tracked);
+    return module.function(type, RANGE_LOCALS, code);
   };
+  return { read: add(false), write: add(true) };
 }
 
 export function importHelper(module: WasmModule, id: number, helper: Helper): number {
@@ -81,12 +88,34 @@ export function emitFuel(code: Code, fuel: number): void {
   code.globalGet(fuel).op("i32.eqz").if().op("unreachable").op("end");
 }
 
-/** A module that puts every helper into the table at its id, for calls by a number in a register. */
-export function helperAdapters(helpers: Helpers, newCode: () => Code): Uint8Array<ArrayBuffer> {
-  const { module, helperType } = startModule();
+/** How the checked mode looks at what helpers are given by a number in a register. */
+export interface AdapterChecks {
+  readonly checks: AccessChecks;
+  readonly pointerHigh: number;
+}
+
+/**
+ * A module that puts every helper into the table at its id, for calls by a number in a register. With checks the
+ * global says which instruction calls.
+ */
+export function helperAdapters(
+  helpers: Helpers,
+  checked: AdapterChecks | undefined,
+): Uint8Array<ArrayBuffer> {
+  const { module, helperType, place } = startModule();
+  const refuse = checked && importRefuse(module);
   const indices = new Map([...helpers].map(([id, helper]) => [id, importHelper(module, id, helper)]));
+  const checkCode = (code: Code, pushPlace: () => void): CheckCode | undefined =>
+    checked && new CheckCode(code, checked.checks.place, checked.pointerHigh, refuse!, pushPlace);
+  const range = checked && addRangeFunctions(module, true, (code) => checkCode(code, () => code.get(2))!);
   for (const [id, helper] of helpers) {
-    const code = newCode();
+    const code = new Code();
+    const check = checkCode(code, () => code.globalGet(place));
+    const pushLow = (register: number): void => void code.get(register - 1).op("i32.wrap_i64");
+    checked?.checks.argumentsOf(id).forEach((argument, index) => {
+      const pointer = { push: () => void code.get(index), pushLow: () => pushLow(index + 1), offset: 0 };
+      if (argument) check!.argument(pointer, index + 1, argument, pushLow, range!);
+    });
     emitHelperCall(code, helper, indices.get(id)!, (position) => code.get(position));
     module.elements(id, [module.function(helperType, [], code)]);
   }

@@ -7,7 +7,7 @@ export interface BlockEmitter {
   /** An i32 local that the dispatch loop may use. */
   readonly blockLocal: number;
   /** All instructions but the one that leaves the block. */
-  straight(block: Block): void;
+  straight(block: Block, index: number): void;
   /** Pushes whether the second successor is taken, as i32. */
   condition(block: Block): void;
   /** The end of a block without successors. */
@@ -92,7 +92,7 @@ class Structurer {
   #body(index: number, depth: number): void {
     const { code } = this.#emitter;
     const block = this.#flow.blocks[index]!;
-    this.#emitter.straight(block);
+    this.#emitter.straight(block, index);
     const [next, taken] = block.successors;
     if (next === undefined) return this.#emitter.leave(block);
     if (taken === undefined || taken === next) return this.#goto(index, next, depth);
@@ -142,7 +142,7 @@ function emitDispatch(flow: ControlFlow, emitter: BlockEmitter): void {
   );
   flow.blocks.forEach((block, index) => {
     code.op("end");
-    emitter.straight(block);
+    emitter.straight(block, index);
     const [next, taken] = block.successors;
     if (next === undefined) return emitter.leave(block);
     if (taken === undefined) code.i32(next);

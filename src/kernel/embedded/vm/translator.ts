@@ -2,21 +2,25 @@ import { BpfkitError } from "../../../errors.ts";
 import { CALL, PSEUDO, SOURCE } from "../../../isa/index.ts";
 import type { Insn, Opcode } from "../../../isa/index.ts";
 import { Code, printBody } from "../../../wasm/index.ts";
-import type { ValueType } from "../../../wasm/index.ts";
+import type { ValueType, WasmModule } from "../../../wasm/index.ts";
 import { analyze } from "./control-flow.ts";
-import type { Block } from "./control-flow.ts";
-import { KnownPointers } from "./known-pointers.ts";
+import type { Block, ControlFlow } from "./control-flow.ts";
+import { AccessGuard, tracksStack } from "./access-guard.ts";
+import { CheckCode } from "./check-code.ts";
+import { PointerFacts } from "./pointer-facts.ts";
+import type { AccessChecks } from "./shadow.ts";
 import { FRAME_SIZE, LOOKUP, MAX_LOOPS, STACK_SIZE, TAIL_CALL } from "./helper.ts";
 import type { Helpers, InlineArray } from "./helper.ts";
 import {
+  addRangeFunctions,
   emitCallback,
   emitFuel,
   emitHelperCall,
-  importChecks,
   importHelper,
+  importRefuse,
   startModule,
 } from "./module-frame.ts";
-import type { CheckFunctions, ModuleFrame } from "./module-frame.ts";
+import type { ModuleFrame } from "./module-frame.ts";
 import type { LoadGuard, Operands } from "./operands.ts";
 import { emitCondition, emitOperation } from "./operations.ts";
 import { emitStructured } from "./structure.ts";
@@ -30,8 +34,8 @@ export interface TranslateOptions {
   readonly tableBase: number;
   /** Upper half of every pointer. */
   readonly pointerHigh: number;
-  /** Every access is told to the machine's checks before it is made. */
-  readonly checked?: boolean | undefined;
+  /** Every access is checked before it is made. */
+  readonly checks?: AccessChecks | undefined;
   /** Address of a u64 for each slot, in which its runs are counted. */
   readonly counters?: number | undefined;
   /** The array at an address: lookups in it need no call. */
@@ -84,16 +88,43 @@ function translateFunctions(
   const frame = startModule();
   const { module } = frame;
   const helpers = importCalled(program, frame, options.helpers);
-  const checks = options.checked ? importChecks(module) : undefined;
+  const refuse = options.checks && importRefuse(module);
   const type = module.type(PARAMETERS, ["i64"]);
   const codes = program.functions.map(() => new Code());
   const indices = new Map(
     program.functions.map((start, position) => [start, module.function(type, LOCALS, codes[position]!)]),
   );
+  const guard = options.checks && guardMaker(program, options, options.checks, module, refuse!);
   program.functions.forEach((start, position) => {
-    new FunctionTranslator(program, options, frame, helpers, indices, codes[position]!, checks).emit(start);
+    new FunctionTranslator(program, options, frame, helpers, indices, codes[position]!, guard).emit(start);
   });
   return { frame, indices, codes };
+}
+
+type GuardMaker = (code: Code, pushPlace: () => void) => AccessGuard;
+
+/** What makes the checks of each function; the module gets the functions that they share. */
+function guardMaker(
+  program: CheckedProgram,
+  options: TranslateOptions,
+  checks: AccessChecks,
+  module: WasmModule,
+  refuse: number,
+): GuardMaker {
+  const checkCode = (code: Code, pushPlace: () => void): CheckCode =>
+    new CheckCode(code, checks.place, options.pointerHigh, refuse, pushPlace);
+  const range = addRangeFunctions(module, tracksStack(program, checks), (code) =>
+    checkCode(code, () => void code.get(2)),
+  );
+  return (code, pushPlace) =>
+    new AccessGuard(
+      program,
+      checks,
+      checkCode(code, pushPlace),
+      range,
+      (register) => void code.get(REGISTER_LOCAL[register]!),
+      options.guard !== undefined,
+    );
 }
 
 function importCalled(program: CheckedProgram, frame: ModuleFrame, helpers: Helpers): Map<number, number> {
@@ -152,18 +183,6 @@ export function takesAddresses(program: CheckedProgram): boolean {
 function isFunctionAddress(insn: Insn, opcode: Opcode | undefined): boolean {
   return opcode?.form === "loadImmediate64" && insn.src === PSEUDO.FUNC;
 }
-
-/** Which register an access goes through. */
-const ACCESS: Readonly<Partial<Record<Opcode["form"], "src" | "dst" | "call">>> = {
-  load: "src",
-  loadSigned: "src",
-  loadAcquire: "src",
-  store: "dst",
-  storeImmediate: "dst",
-  storeRelease: "dst",
-  atomic: "dst",
-  call: "call",
-};
 
 /** Registers in locals; one object for all instructions, since most programs are translated once, by cold code. */
 class RegisterOperands implements Operands {
@@ -227,6 +246,8 @@ class RegisterOperands implements Operands {
   }
 }
 
+const CALLS: ReadonlySet<Opcode["form"]> = new Set(["call", "callLocal", "callRegister", "callKfunc"]);
+
 class FunctionTranslator {
   readonly #program: CheckedProgram;
   readonly #options: TranslateOptions;
@@ -234,9 +255,13 @@ class FunctionTranslator {
   readonly #helpers: ReadonlyMap<number, number>;
   readonly #functions: ReadonlyMap<number, number>;
   readonly #code: Code;
-  readonly #checks: CheckFunctions | undefined;
-  readonly #known: KnownPointers;
+  readonly #guard: AccessGuard | undefined;
   readonly #operands: RegisterOperands;
+  #flow: ControlFlow | undefined;
+  #facts = new PointerFacts();
+  /** What is known at the end of blocks, by their numbers. */
+  readonly #factsAfter: PointerFacts[] = [];
+  #slot = 0;
 
   constructor(
     program: CheckedProgram,
@@ -245,29 +270,29 @@ class FunctionTranslator {
     helpers: ReadonlyMap<number, number>,
     functions: ReadonlyMap<number, number>,
     code: Code,
-    checks: CheckFunctions | undefined,
+    guard: GuardMaker | undefined,
   ) {
-    this.#checks = checks;
+    this.#guard = guard?.(code, () => void code.i32(this.#slot));
     this.#program = program;
     this.#options = options;
     this.#frame = frame;
     this.#helpers = helpers;
     this.#functions = functions;
     this.#code = code;
-    this.#known = new KnownPointers(options.pointerHigh);
     this.#operands = new RegisterOperands(code, options.guard);
   }
 
   emit(start: number): void {
     const flow = analyze(this.#program, start);
-    if (this.#checks) this.#code.get(REGISTER_LOCAL[10]!).call(this.#checks.enter);
+    this.#flow = flow;
+    this.#guard?.enter();
     if (this.#program.opcodes.some((opcode) => opcode?.form === "mayGoto")) {
       this.#code.i64(MAX_LOOPS).set(LOCAL.loops);
     }
     emitStructured(flow, {
       code: this.#code,
       blockLocal: LOCAL.block,
-      straight: (block) => this.#emitStraight(block),
+      straight: (block, index) => this.#emitStraight(block, index),
       condition: (block) => this.#emitCondition(block),
       leave: (block) => this.#emitLeave(block),
       loopEntry: () => {
@@ -278,38 +303,42 @@ class FunctionTranslator {
     this.#code.op("unreachable");
   }
 
-  #emitStraight(block: Block): void {
-    this.#known.forgetAll();
+  #emitStraight(block: Block, index: number): void {
+    this.#facts = this.#factsBefore(index);
     for (let slot = block.start; slot <= block.last; slot++) {
       const opcode = this.#program.opcodes[slot];
       if (!opcode) continue;
+      const insn = this.#program.insns[slot]!;
+      this.#slot = slot;
       this.#count(slot);
-      this.#check(opcode, this.#program.insns[slot]!, slot);
-      this.#emitInsn(opcode, this.#program.insns[slot]!, slot);
-      this.#known.step(opcode, this.#program.insns[slot]!, this.#program.insns[slot + 1]);
+      this.#emitGuarded(opcode, insn, slot);
     }
+    this.#factsAfter[index] = this.#facts;
   }
 
-  #check(opcode: Opcode, insn: Insn, slot: number): void {
-    const checks = this.#checks;
-    const access = checks && ACCESS[opcode.form];
-    if (!checks || !access) return;
-    const code = this.#code;
-    if (access === "call") {
-      if (insn.src !== CALL.HELPER) return;
-      code.i32(insn.imm).i32(slot);
-      for (let register = 1; register <= 5; register++) code.get(REGISTER_LOCAL[register]!);
-      code.call(checks.call);
-      return;
+  #emitGuarded(opcode: Opcode, insn: Insn, slot: number): void {
+    const facts = this.#facts;
+    const map = opcode.form === "call" ? this.#guard?.mapIn(1, facts) : undefined;
+    if (opcode.form === "call") this.#guard?.call(insn, facts);
+    else this.#guard?.access(opcode, insn, facts);
+    this.#emitInsn(opcode, insn, slot);
+    facts.step(opcode, insn);
+    if (CALLS.has(opcode.form)) this.#guard?.called(opcode, insn, map, facts);
+  }
+
+  /** A block that one edge leads to goes on with what its origin knows; others with what every way there knows. */
+  #factsBefore(index: number): PointerFacts {
+    const { dominators, children, merge, loopHeader, blocks } = this.#flow!;
+    if (index === 0) return new PointerFacts();
+    const dominator = dominators[index]!;
+    const after = this.#factsAfter[dominator]!;
+    const facts = children[dominator]!.length === 1 ? after : after.copy();
+    if (merge[index] || loopHeader[index]) facts.forget();
+    else {
+      const { last, successors } = blocks[dominator]!;
+      facts.takeEdge(this.#program.opcodes[last]!, this.#program.insns[last]!, successors[1] === index);
     }
-    // Loads that give 0 where nothing is need nothing there.
-    if (access !== "dst" && this.#options.guard) return;
-    const tell = (check: number): void => {
-      code.get(REGISTER_LOCAL[insn[access]]!).i64(insn.offset).op("i64.add");
-      code.i32(opcode.size!).i32(slot).call(check);
-    };
-    if (access === "src" || opcode.form === "atomic") tell(checks.load);
-    if (access === "dst") tell(checks.store);
+    return facts;
   }
 
   #count(slot: number): void {
@@ -372,7 +401,7 @@ class FunctionTranslator {
 
   #emitCall(insn: Insn): void {
     if (insn.imm === TAIL_CALL) return this.#emitTailCall();
-    const map = insn.imm === LOOKUP ? this.#known.addressIn(1) : undefined;
+    const map = insn.imm === LOOKUP ? this.#facts.addressIn(1) : undefined;
     const array = map === undefined ? undefined : this.#options.arrayAt?.(map);
     if (array) return this.#emitArrayLookup(array);
     const code = this.#code;
@@ -407,6 +436,8 @@ class FunctionTranslator {
 
   #emitCallRegister(insn: Insn): void {
     const code = this.#code;
+    // Only the interpreter's instructions have a place that is known by number.
+    if (this.#guard) code.i32(0).globalSet(this.#frame.place);
     for (let register = 1; register <= 5; register++) code.get(REGISTER_LOCAL[register]!);
     code.get(REGISTER_LOCAL[insn.dst]!).op("i32.wrap_i64").callIndirect(this.#frame.helperType);
     code.set(REGISTER_LOCAL[0]!);

@@ -14,7 +14,5 @@ export { runProgram } from "./run-program.ts";
 export { sectionHook } from "./section-hook.ts";
 export type { HookChoice, HookPlaces } from "./section-hook.ts";
 export { uprobePlace } from "./uprobe.ts";
-export { usdtArguments } from "./usdt-arguments.ts";
-export type { UsdtArgument } from "./usdt-arguments.ts";
 export { UsdtSpecs } from "./usdt-specs.ts";
 export { attachStructOps } from "./struct-ops.ts";

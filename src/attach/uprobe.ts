@@ -10,7 +10,12 @@ import { findUserFile, UserFile } from "./user-file.ts";
 export const attachUprobe: Attacher<"uprobe"> = (context, program, target) => {
   // Without uprobes the file need not be looked at.
   if (!probePmu(context.kernel, "uprobe")) throw missingHook(context, target);
-  return probeFile(context, program, { ...uprobePlace(target), return: target.return });
+  const { counterOffset } = target;
+  return probeFile(context, program, {
+    ...uprobePlace(target),
+    return: target.return,
+    ...(counterOffset !== undefined && { counterOffset }),
+  });
 };
 
 /** The file of a probe, and where in it: the symbol's code and `offset` behind it, or the offset alone. @throws AttachError */

@@ -1,5 +1,5 @@
 import type { LoadedMap, LoadedObject } from "../loader/index.ts";
-import type { UsdtArgument } from "./usdt-arguments.ts";
+import type { UsdtArgument } from "../elf/index.ts";
 
 /** Names of the maps that programs read arguments by; libbpf's, so that its objects work too. */
 export const SPEC_MAP = "__bpf_usdt_specs";
@@ -104,7 +104,9 @@ function encodeArgument(
     const shift = Math.log2(indexed.scale);
     view.setUint16(at + layout.index, (indexed.register & 0xfff) | (shift << 12), true);
   }
-  view.setInt16(at + layout.register, place.kind === "constant" ? 0 : place.register, true);
+  const register = place.kind === "constant" ? 0 : place.register;
+  if (register === undefined) return false;
+  view.setInt16(at + layout.register, register, true);
   view.setUint8(at + layout.register + 2, signed ? 1 : 0);
   view.setUint8(at + layout.register + 3, 64 - size * 8);
   return true;

@@ -1,4 +1,4 @@
-import { ElfType, usdtNotes, type UsdtNote } from "../elf/index.ts";
+import { ElfType, usdtArguments, usdtNotes, type UsdtNote } from "../elf/index.ts";
 import type { LoadedProgram } from "../loader/index.ts";
 import { BPF_ATTACH_TYPE } from "../uapi/index.ts";
 import { AttachError } from "./attach-error.ts";
@@ -7,7 +7,6 @@ import { linkAll, withCleanup, type Link } from "./link.ts";
 import { nearestHint } from "./nearest.ts";
 import { probeFileMany } from "./uprobe-multi.ts";
 import { probeFile } from "./uprobe.ts";
-import { usdtArguments } from "./usdt-arguments.ts";
 import type { UsdtSpecs } from "./usdt-specs.ts";
 import { findUserFile, UserFile } from "./user-file.ts";
 

@@ -131,7 +131,6 @@ export const probeRows: readonly ProbeRow[] = [
     argN: true,
     space: "user",
     registers: true,
-    status: "later",
   }),
   row("profile", "hz|s|ms|us:COUNT", [1, 2], "Runs on every CPU at a rate", {
     aliases: ["p"],

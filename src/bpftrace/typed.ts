@@ -4,6 +4,7 @@ import type { BuiltinName } from "./builtins.ts";
 import type { FunctionName } from "./functions.ts";
 import type { ProbeKind } from "./probes.ts";
 import type { AggregateType, RecordField, RecordType, Type } from "./types.ts";
+import type { StaticProbe } from "./world.ts";
 
 /**
  * The checked program: what `lower` reads. All sugar is gone: macros, positional parameters, constants,
@@ -52,6 +53,8 @@ export interface CheckedTarget {
   /** Full name, as `probe` yields it. */
   readonly name: string;
   readonly attach: AttachTarget;
+  /** Of a static probe: where its arguments are, or why that is not known. */
+  readonly arguments?: StaticProbe["arguments"];
   /** The attach point that it was written as. */
   readonly span?: Span;
 }

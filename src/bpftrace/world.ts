@@ -1,4 +1,5 @@
 import type { SourceText } from "../diagnostic.ts";
+import type { UsdtArgument } from "../elf/index.ts";
 /**
  * Everything the front half may ask about the machine it compiles for. It is implemented above (from
  * the kernel's files, or from a BTF file alone); tests pass fakes. Nothing here is called before it is needed.
@@ -20,8 +21,8 @@ export interface World {
   userPlace?(path: string, place: string | number): UserPlace | undefined;
   /** Absolute path of an executable or library given as in a probe: a path, a name on PATH, a library's name. */
   findExecutable(name: string): string | undefined;
-  /** USDT probes of a file as `provider:name`. */
-  usdtProbes?(path: string): readonly string[] | undefined;
+  /** Static probes of an executable or library, one for each place of them; undefined when the file cannot be read. */
+  usdtProbes?(path: string): readonly StaticProbe[] | undefined;
   /** inode number of a cgroup v2 directory. */
   cgroupId(path: string): bigint | undefined;
   /** Address of a kernel symbol; undefined when unknown. */
@@ -42,6 +43,18 @@ export interface World {
 export interface KernelFunction {
   readonly name: string;
   readonly module: string;
+}
+
+/** One place of a static probe (USDT). */
+export interface StaticProbe {
+  readonly provider: string;
+  readonly name: string;
+  /** Of its instruction, in the file. */
+  readonly offset: number;
+  /** In the file, of the counter that is above 0 while somebody listens. */
+  readonly counterOffset?: number;
+  /** Undefined where one of them is not understood: then as the compiler wrote them. */
+  readonly arguments: readonly UsdtArgument[] | string;
 }
 
 /** Where something lies in an executable or library. */

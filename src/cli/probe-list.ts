@@ -45,7 +45,22 @@ const PROVIDERS: readonly Provider[] = [
         for (const name of world.userSymbols(path) ?? []) yield `uprobe:${path}:${name}`;
     },
   },
+  {
+    name: "usdt",
+    aliases: ["U"],
+    *probes(world, pattern) {
+      const target = pattern.split(":")[1];
+      const path = target === undefined ? undefined : world.findExecutable(target);
+      if (path === undefined) return;
+      const probes = (world.usdtProbes?.(path) ?? []).map(
+        ({ provider, name }) => `usdt:${path}:${provider}:${name}`,
+      );
+      yield* new Set(probes);
+    },
+  },
 ];
+/** Providers that look into the file that a pattern names. */
+const OF_FILES: ReadonlySet<string> = new Set(["uprobe", "usdt"]);
 
 /** `-l [PATTERN]`: probes whose name matches, one a line; `*` and `?` stand for any text and character. */
 export function listProbes(kernel: Kernel, pattern: string | undefined, verbose: boolean): number {
@@ -54,7 +69,7 @@ export function listProbes(kernel: Kernel, pattern: string | undefined, verbose:
   const named = PROVIDERS.find(({ name, aliases }) => name === head || aliases.includes(head));
   const full = named && tail.length > 0 ? [named.name, ...tail].join(":") : (pattern ?? "*");
   // A pattern without a provider looks in all of them, but for programs' own functions.
-  const providers = named ? [named] : PROVIDERS.filter(({ name }) => name !== "uprobe");
+  const providers = named ? [named] : PROVIDERS.filter(({ name }) => !OF_FILES.has(name));
   const matches = matcher(named && tail.length === 0 ? `${named.name}:*` : full, world);
   const lines: string[] = [];
   for (const provider of providers) {
@@ -72,7 +87,7 @@ function matcher(pattern: string, world: World): (probe: string) => boolean {
   const [head, target, ...others] = pattern.split(":");
   // As in a script, a program is named by its path or by its name alone.
   const path =
-    head === "uprobe" && target !== undefined ? (world.findExecutable(target) ?? target) : undefined;
+    OF_FILES.has(head ?? "") && target !== undefined ? (world.findExecutable(target) ?? target) : undefined;
   const text = path === undefined ? pattern : [head, path, ...(others.length > 0 ? others : ["*"])].join(":");
   const source = text
     .replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`)

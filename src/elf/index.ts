@@ -15,6 +15,8 @@ export { ElfFile, isElf } from "./file.ts";
 export type { ElfNote, ElfRelocation, ElfSection, ElfSegment, ElfSymbol } from "./file.ts";
 export { symbolVersions } from "./symbol-versions.ts";
 export type { SymbolVersion } from "./symbol-versions.ts";
+export { usdtArguments } from "./usdt-arguments.ts";
+export type { UsdtArgument } from "./usdt-arguments.ts";
 export { usdtNotes } from "./usdt-notes.ts";
 export type { UsdtNote } from "./usdt-notes.ts";
 export { ElfBuilder } from "./writer.ts";

@@ -53,6 +53,10 @@ export type AttachTarget =
       readonly symbol?: string;
       readonly offset: number;
       readonly return: boolean;
+      /** A static probe, as `provider:name`. */
+      readonly staticProbe?: string;
+      /** In the file, of its counter that is above 0 while somebody listens. */
+      readonly counterOffset?: number;
     }
   /** Every CPU; `period` in nanoseconds, or `frequency` in Hz. */
   | { readonly kind: "profile"; readonly period?: number; readonly frequency?: number }

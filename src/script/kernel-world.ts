@@ -39,6 +39,7 @@ export function kernelWorld(kernel: Kernel, includeFolders: readonly string[] = 
     tracepointFormat: (category, event) => files.tracefs(`events/${category}/${event}/format`),
     kernelFunctions: () => kernelFunctions(kernel),
     userSymbols: (path) => userFiles.functions(path),
+    usdtProbes: (path) => userFiles.staticProbes(path, kernel.release.arch),
     userPlace: (path, place) => userFiles.place(path, place),
     findExecutable,
     cgroupId,

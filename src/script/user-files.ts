@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
-import type { UserPlace } from "../bpftrace/index.ts";
-import { ElfError, ElfFile, ElfType, SymbolType, type ElfSymbol } from "../elf/index.ts";
+import type { StaticProbe, UserPlace } from "../bpftrace/index.ts";
+import {
+  ElfError,
+  ElfFile,
+  ElfType,
+  SymbolType,
+  usdtArguments,
+  usdtNotes,
+  type ElfSymbol,
+} from "../elf/index.ts";
 
 interface UserFile {
   readonly elf: ElfFile;
@@ -29,6 +37,30 @@ export class UserFiles {
     }
     const symbol = symbols.find(({ name, type }) => name === place && type !== SymbolType.ThreadLocal);
     return symbol && { address: symbol.value, size: symbol.size, fixed };
+  }
+
+  /** Places of static probes; `arch` is that of the machine. */
+  staticProbes(path: string, arch: string): readonly StaticProbe[] | undefined {
+    const file = this.#file(path);
+    return (
+      file &&
+      usdtNotes(file.elf).map((note): StaticProbe => {
+        const { provider, name, fileOffset, semaphoreOffset } = note;
+        const distance = (symbol: string): bigint | undefined => {
+          const found = file.symbols.find(
+            (each) => each.name === symbol && each.type !== SymbolType.ThreadLocal,
+          );
+          return found && BigInt(found.value - note.address);
+        };
+        return {
+          provider,
+          name,
+          offset: fileOffset,
+          arguments: usdtArguments(note.arguments, arch, distance) ?? note.arguments,
+          ...(semaphoreOffset !== undefined && { counterOffset: semaphoreOffset }),
+        };
+      })
+    );
   }
 
   #file(path: string): UserFile | undefined {

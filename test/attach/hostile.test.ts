@@ -1,8 +1,7 @@
 import { array, assert, nat, property, tuple } from "fast-check";
 import { expect, test } from "vitest";
 import { BpfkitError } from "../../src/errors.ts";
-import { ElfFile, symbolVersions, usdtNotes } from "../../src/elf/index.ts";
-import { usdtArguments } from "../../src/attach/index.ts";
+import { ElfFile, symbolVersions, usdtArguments, usdtNotes } from "../../src/elf/index.ts";
 import { usdtExecutable } from "./usdt-executable.ts";
 
 test("a program's probes are read", () => {

@@ -223,6 +223,46 @@ const uprobe: Expand = (parts, row, world) => {
     : found.map(target);
 };
 
+const usdt: Expand = (parts, row, world) => {
+  const [binary, ...rest] = parts;
+  const [provider, name] = rest.length === 2 ? rest : ["*", rest[0]];
+  if (binary === "*")
+    return new TargetProblem(`${row.kind}:* is not supported yet`, { hints: ["Name the file."] });
+  const path = world.findExecutable(binary!);
+  if (path === undefined)
+    return new TargetProblem(`Cannot find '${binary}'`, {
+      missing: true,
+      hints: ["Give the path of a program or library."],
+    });
+  const probes = world.usdtProbes?.(path);
+  if (!probes) return new TargetProblem(`The static probes of '${path}' cannot be read`);
+  const matches = wildcard(`${provider}:${name}`);
+  const found = probes.filter((probe) => matches(`${probe.provider}:${probe.name}`));
+  if (found.length === 0)
+    return new TargetProblem(`'${path}' has no static probe '${rest.join(":")}'`, {
+      missing: true,
+      near: {
+        name: rest.join(":"),
+        candidates: new Set(
+          probes.map((probe) => (rest.length === 2 ? `${probe.provider}:` : "") + probe.name),
+        ),
+      },
+      hints: probes.length === 0 ? ["The file was built without any (sys/sdt.h)."] : [],
+    });
+  return found.map((probe) => ({
+    name: `usdt:${path}:${probe.provider}:${probe.name}`,
+    attach: {
+      kind: "uprobe",
+      path,
+      offset: probe.offset,
+      return: false,
+      staticProbe: `${probe.provider}:${probe.name}`,
+      ...(probe.counterOffset !== undefined && { counterOffset: probe.counterOffset }),
+    },
+    arguments: probe.arguments,
+  }));
+};
+
 const units: Readonly<Record<string, number>> = { us: 1e3, ms: 1e6, s: 1e9 };
 
 const timer: Expand = (parts, row) => {
@@ -279,6 +319,7 @@ const expanders: Partial<Record<ProbeRow["kind"], Expand>> = {
   rawtracepoint: rawTracepoint,
   uprobe,
   uretprobe: uprobe,
+  usdt,
   profile: timer,
   interval: timer,
   software: perf("software", softwareEvents),

@@ -73,7 +73,8 @@ function isSlotted(body: Body): boolean {
   return programKinds[body.probe.kind].slotted === true;
 }
 
-function argument(body: Body, index: number): Value {
+function argument(body: Body, index: number, span: Builtin["span"]): Value {
+  if (body.target.arguments !== undefined) return staticArgument(body, index, span);
   if (isSlotted(body)) return slot(body, index);
   const { args, stackPointer } = registers(body);
   const offset = args[index];
@@ -86,6 +87,51 @@ function argument(body: Body, index: number): Value {
   const to = place.offset === 0 ? place.base : b.add(place.base, b.i64(place.offset));
   callReader(body, user ? "probe_read_user" : "probe_read_kernel", to, b.i32(8), address);
   return b.load("i64", 8, place.base, { offset: place.offset });
+}
+
+/** An argument of a static probe, which is where the compiler said that it would be. */
+function staticArgument(body: Body, index: number, span: Builtin["span"]): Value {
+  const { b, target, unit } = body;
+  const known = target.arguments ?? [];
+  const argument = typeof known === "string" ? undefined : known[index];
+  if (!argument) {
+    const what =
+      typeof known === "string"
+        ? `the arguments of '${target.name}' cannot be read: ${known}`
+        : `'${target.name}' has ${known.length} argument${known.length === 1 ? "" : "s"}`;
+    unit.error("builtin-not-here", `There is no arg${index}: ${what}`, span);
+    return b.i64(0);
+  }
+  const { place, size, signed } = argument;
+  if (place.kind === "constant") return b.i64(place.value);
+  // Half a register, as %ah, begins within its word.
+  const whole = (at: number): Value => register(body, at - (at % 8));
+  if (place.kind === "register")
+    return narrow(b, whole(place.register), { size, signed }, (place.register % 8) * 8);
+  let address: Value = b.i64(place.offset);
+  if (place.register !== undefined) address = b.add(whole(place.register), address);
+  if (place.index)
+    address = b.add(
+      address,
+      b.binary("shl", whole(place.index.register), b.i64(Math.log2(place.index.scale))),
+    );
+  const { base, offset } = body.temporary(8, 8, "arg");
+  const to = offset === 0 ? base : b.add(base, b.i64(offset));
+  b.store(8, base, b.i64(0), { offset });
+  callReader(body, "probe_read_user", to, b.i32(size), address);
+  return narrow(b, b.load("i64", 8, base, { offset }), { size, signed });
+}
+
+/** A number of fewer bytes in the low end of a word, `from` bits up. */
+function narrow(
+  b: Body["b"],
+  word: Value,
+  { size, signed }: { readonly size: number; readonly signed: boolean },
+  from = 0,
+): Value {
+  const spare = 64 - size * 8;
+  if (spare === 0) return word;
+  return b.binary(signed ? "ashr" : "lshr", b.binary("shl", word, b.i64(spare - from)), b.i64(spare));
 }
 
 function returned(body: Body, { index, type }: Builtin): Value {
@@ -137,7 +183,7 @@ const EMITTERS: Partial<Record<Builtin["name"], Emit>> = {
   numaid: (body) => low(body, body.code.helper("get_numa_node_id")),
   curtask: currentTask,
   cgroup: (body) => body.code.helper("get_current_cgroup_id"),
-  argN: (body, { index }) => argument(body, index ?? 0),
+  argN: (body, { index, span }) => argument(body, index ?? 0, span),
   retval: returned,
   ctx: (body) => asNumber(body, body.context),
   func: currentFunction,

@@ -94,8 +94,10 @@ function planProbe(program: string, { name, attach, span }: CheckedTarget, sourc
 
 /** Groups of targets that share a program. */
 function programTargets(probe: CheckedProbe): readonly (readonly CheckedTarget[])[] {
-  const separate = programKinds[probe.kind].typed === true || namesProbe(probe);
-  return separate ? probe.targets.map((target) => [target]) : [probe.targets];
+  const { typed, separate } = programKinds[probe.kind];
+  return typed === true || separate === true || namesProbe(probe)
+    ? probe.targets.map((target) => [target])
+    : [probe.targets];
 }
 
 /** Whether the program itself must know which of its probes it is. */

@@ -11,6 +11,8 @@ export interface ProgramKind {
   readonly section: string;
   /** The kernel checks the program against one function or tracepoint: each target needs its own. */
   readonly typed?: boolean;
+  /** Arguments lie elsewhere in each target, which needs its own program therefore. */
+  readonly separate?: boolean;
   /** The context is an array of u64 arguments, which the verifier reads whole only. */
   readonly slotted?: boolean;
   /** Other processes run into it: `-p` must be checked by the program. */
@@ -45,7 +47,8 @@ export const programKinds: Readonly<Record<ProbeKind, ProgramKind>> = {
   kretprobe: kprobe("kretprobe", true),
   uprobe: kprobe("uprobe"),
   uretprobe: kprobe("uretprobe"),
-  usdt: kprobe("usdt"),
+  // A uprobe at one place: sections called usdt are loaded for links to all places.
+  usdt: { ...kprobe("uprobe"), separate: true },
   fentry: tracing("fentry", BPF_ATTACH_TYPE.TRACE_FENTRY),
   fexit: tracing("fexit", BPF_ATTACH_TYPE.TRACE_FEXIT),
   rawtracepoint: tracing("tp_btf", BPF_ATTACH_TYPE.TRACE_RAW_TP),
@@ -73,7 +76,7 @@ export function targetName(attach: AttachTarget): string {
     case "fentry":
       return attach.function;
     case "uprobe":
-      return attach.symbol ?? `0x${attach.offset.toString(16)}`;
+      return attach.staticProbe?.replace(/^.*:/, "") ?? attach.symbol ?? `0x${attach.offset.toString(16)}`;
     case "profile":
     case "interval":
       return attach.kind;
@@ -84,7 +87,8 @@ export function targetName(attach: AttachTarget): string {
 
 export function sectionName(kind: ProgramKind, attach: AttachTarget): string {
   if (attach.kind === "tracepoint") return `${kind.section}/${attach.category}/${attach.event}`;
-  if (attach.kind === "uprobe") return `${kind.section}/${attach.path}:${targetName(attach)}`;
+  if (attach.kind === "uprobe")
+    return `${kind.section}/${attach.path}:${attach.staticProbe ?? targetName(attach)}`;
   if (attach.kind === "profile" || attach.kind === "interval" || attach.kind === "perf") return kind.section;
   return `${kind.section}/${targetName(attach)}`;
 }

@@ -10,7 +10,8 @@ export interface UsdtArgument {
     /** In memory, at a register's value, an offset, and perhaps an index register times `scale`. */
     | {
         readonly kind: "memory";
-        readonly register: number;
+        /** Absent: 0. */
+        readonly register?: number;
         readonly offset: bigint;
         readonly index?: { readonly register: number; readonly scale: number };
       };
@@ -20,7 +21,8 @@ export interface UsdtArgument {
 const SIZE = /^\s*(-?\d+)\s*@\s*/;
 const X64 = {
   constant: /^\$(-?(?:0x[0-9a-f]+|\d+))(?=\s|$)\s*/i,
-  memory: /^(-?\d*)\s*\(\s*%(\w+)\s*(?:,\s*%(\w+)\s*(?:,\s*(\d+)\s*)?)?\)\s*/,
+  variable: /^([\w.$@]+?)([+-]\d+)?\(\s*%rip\s*\)\s*/,
+  memory: /^(-?\d*)\s*\(\s*(?:%(\w+))?\s*(?:,\s*%(\w+)\s*(?:,\s*(\d+)\s*)?)?\)\s*/,
   register: /^%(\w+)\s*/,
 } as const;
 const ARM64 = {
@@ -31,10 +33,14 @@ const ARM64 = {
 
 /**
  * The operands of a probe as the compiler wrote them for the assembler; `arch` by process.arch's names.
- * Undefined where one of them is not understood.
+ * Undefined where one of them is not understood. `variable`: how far behind the probe one lies.
  */
-export function usdtArguments(text: string, arch: string): UsdtArgument[] | undefined {
-  const place = arch === "arm64" ? arm64Place : x64Place;
+export function usdtArguments(
+  text: string,
+  arch: string,
+  variable: (name: string) => bigint | undefined = () => undefined,
+): UsdtArgument[] | undefined {
+  const place = arch === "arm64" ? arm64Place : (operand: string) => x64Place(operand, variable);
   const found: UsdtArgument[] = [];
   for (let rest = text.trim(); rest !== "";) {
     const [start, sizeText] = SIZE.exec(rest) ?? [];
@@ -50,20 +56,34 @@ export function usdtArguments(text: string, arch: string): UsdtArgument[] | unde
 
 type Operand = { readonly place: UsdtArgument["place"]; readonly length: number } | undefined;
 
-function x64Place(text: string): Operand {
+function x64Place(text: string, distance: (name: string) => bigint | undefined): Operand {
+  const variable = X64.variable.exec(text);
+  if (variable) {
+    const [all, name = "", offset = "0"] = variable;
+    const behind = distance(name);
+    const register = x64Register("rip");
+    return behind === undefined || register === undefined
+      ? undefined
+      : { place: { kind: "memory", register, offset: behind + BigInt(offset) }, length: all.length };
+  }
   const constant = X64.constant.exec(text);
   if (constant?.[1] !== undefined)
     return { place: { kind: "constant", value: signedBigInt(constant[1]) }, length: constant[0].length };
   const memory = X64.memory.exec(text);
   if (memory) {
-    const [all, offset = "", base = "", index, scale = "1"] = memory;
-    const register = x64Register(base);
+    const [all, offset = "", base, index, scale = "1"] = memory;
+    if (base === undefined && index === undefined) return undefined;
+    const register = base === undefined ? undefined : x64Register(base);
     const indexRegister = index === undefined ? undefined : x64Register(index);
-    if (register === undefined || (index !== undefined && indexRegister === undefined)) return undefined;
+    if (
+      (base !== undefined && register === undefined) ||
+      (index !== undefined && indexRegister === undefined)
+    )
+      return undefined;
     return {
       place: {
         kind: "memory",
-        register,
+        ...(register !== undefined && { register }),
         offset: offset === "" || offset === "-" ? 0n : BigInt(offset),
         ...(indexRegister !== undefined && { index: { register: indexRegister, scale: Number(scale) } }),
       },
@@ -110,7 +130,8 @@ const X64_REGISTERS: ReadonlyMap<string, number> = new Map(
     const parts = /^r\d/.test(name)
       ? [name, `${name}d`, `${name}w`, `${name}b`]
       : [`r${name}`, `e${name}`, name, name.endsWith("x") ? `${name[0]}l` : `${name}l`];
-    return parts.map((part) => [part, index * 8] as const);
+    const high = /^[abcd]x$/.test(name) ? [[`${name[0]}h`, index * 8 + 1] as const] : [];
+    return [...parts.map((part) => [part, index * 8] as const), ...high];
   }),
 );
 

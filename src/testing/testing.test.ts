@@ -5,7 +5,7 @@ import { BpfkitError } from "../errors.ts";
 import { assemble } from "../isa/index.ts";
 import { assembleObject, compile, load, trace } from "../library/index.ts";
 import type { ObjectSpec } from "../object/index.ts";
-import { BPF_MAP_TYPE } from "../uapi/index.ts";
+import { BPF_MAP_TYPE, BPF_PROG_TYPE } from "../uapi/index.ts";
 import { readPcap, testKernel, toLcov } from "./index.ts";
 
 /** Counts packets by their protocol and drops those of ICMP. */
@@ -151,6 +151,15 @@ describe("the embedded kernel in tests", () => {
     expect(now()).toBe(first);
     kernel.advance(2);
     expect(now()).toBe(first + 2_000_000);
+  });
+
+  test("programs that only asked what the kernel can do are not covered", async () => {
+    using kernel = await testKernel({ coverage: true });
+    const insns = Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
+    kernel.port.close(kernel.port.bpf("PROG_LOAD", { prog_type: BPF_PROG_TYPE.XDP, insns, license: "GPL" }));
+    const named = { prog_type: BPF_PROG_TYPE.XDP, insns, license: "GPL", prog_name: "named" };
+    kernel.port.close(kernel.port.bpf("PROG_LOAD", named));
+    expect(kernel.coverage().map(({ name }) => name)).toEqual(["named"]);
   });
 
   test("coverage of lines and instructions", async () => {

@@ -34,6 +34,7 @@ import type { World } from "../world.ts";
 import { iteratorTarget } from "./attach-target.ts";
 import { BtfObject } from "./btf-object.ts";
 import { coverageOf, lineAt } from "./coverage.ts";
+import type { ProgramCoverage } from "./coverage.ts";
 import { BpfProgram, isGplCompatible } from "./program.ts";
 
 type Attr = BpfAttr["PROG_LOAD"];
@@ -119,10 +120,15 @@ export function loadProgram(world: World, attr: Attr): BpfProgram {
     return new BpfProgram(id, definition, executable, (program) => {
       world.programs.remove(program.id);
       const covered = coverageOf(program, world.memory);
-      if (covered) world.covered.push(covered);
+      if (covered && tells(covered)) world.covered.push(covered);
       if (counters !== undefined) world.memory.free(counters);
     });
   });
+}
+
+/** Programs without a name that never ran are how loaders ask what a kernel can do. */
+function tells({ name, instructions }: ProgramCoverage): boolean {
+  return name !== "" || instructions.some((count) => count !== undefined && count > 0);
 }
 
 /** What a program is for must be there (check_attach_btf_id in kernel/bpf/verifier.c). */
